@@ -1,0 +1,40 @@
+# Two commands are all one needs: `make run` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: run test check format faults bench clean
+
+run: $(STAMP)  ## start everything; with no configuration, the sandbox and an example shop
+	$(BIN)/frontdesk run $(ARGS)
+
+test: $(STAMP)  ## every test that finishes in minutes
+	$(BIN)/python -m pytest -n 2 -m "not faults" $(ARGS)
+
+check: $(STAMP)  ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+faults: $(STAMP)  ## the kill loops: minutes to hours
+	$(BIN)/python -m pytest -m faults $(ARGS)
+
+bench: $(STAMP)  ## the figures of the README, measured here
+	$(BIN)/frontdesk bench $(ARGS)
+
+$(STAMP): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Frontdesk needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "The venv module is missing: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,81 @@
+"""Reading a platform's JSON without trusting it: bounded depth, no NaN, no lone surrogates, no surprises."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NoReturn
+
+from adapters.errors import Malformed
+
+DEEPEST = 64
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+def read_json(body: bytes, *, deepest: int = DEEPEST) -> Json:
+    """The JSON of *body*. Raises :class:`Malformed` for anything that is not plain, finite and encodable."""
+    try:
+        value: Json = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:  # ValueError: syntax, encoding, endless integers
+        raise Malformed(f"not JSON: {type(error).__name__}") from None
+    _check_depth(value, deepest)
+    if _SURROGATE_ESCAPE.search(body):
+        _check_encodable(value)
+    return value
+
+
+def read_object(body: bytes) -> dict[str, Json]:
+    """As :func:`read_json`, for bodies that must be an object."""
+    value = read_json(body)
+    if not isinstance(value, dict):
+        raise Malformed(f"expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def text(source: Json, *path: str) -> str:
+    """The string at *path*, or "" where anything on the way is missing or of another type. Integers are
+    read as their digits: platforms disagree with themselves about ids and times."""
+    found = at(source, *path)
+    if isinstance(found, str):
+        return found
+    return str(found) if isinstance(found, int) and not isinstance(found, bool) else ""
+
+
+def at(source: Json, *path: str) -> Json:
+    """What is at *path*, or None."""
+    for step in path:
+        source = source.get(step) if isinstance(source, dict) else None
+    return source
+
+
+def objects(source: Json, *path: str) -> Iterator[dict[str, Json]]:
+    """The objects of the list at *path*; other members are passed over."""
+    found = at(source, *path)
+    if isinstance(found, list):
+        yield from (each for each in found if isinstance(each, dict))
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _check_depth(value: Json, deepest: int) -> None:
+    level: list[Json] = [value]
+    for _ in range(deepest + 1):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise Malformed(f"JSON deeper than {deepest} levels")
+
+
+def _check_encodable(value: Json) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Malformed("a lone surrogate in the text") from None

@@ -1,0 +1,1 @@
+"""The composition: web edge, turn, worker, configuration, command line, sandbox."""

@@ -1,0 +1,1 @@
+"""State: inbox, conversation, outbox, tokens, limits. The only package that speaks Redis."""

@@ -1,0 +1,219 @@
+"""The seam between the edge, the worker and the store: accept, claim, commit, record, settle, postpone, park.
+
+Two implementations pass one contract suite: :class:`sessions.engine.RedisInbox` and the in-memory twin
+:class:`sessions.memory.MemoryInbox`. Every method is one atomic change (one Lua script in Redis); every method
+after `claim` first checks that the lease is still its own and raises :class:`~sessions.errors.LeaseLost` otherwise.
+All may raise :class:`~sessions.errors.StoreDown`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from adapters.values import ConversationId, Message, Reply, StatusUpdate
+
+
+class Verdict(StrEnum):
+    """What became of one offered message."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One remembered chat message: *role* is user or assistant; *key* the message's or the reply's key."""
+
+    role: str
+    content: str
+    at: datetime
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """The context of one conversation. *session* is a random UUID, new after the TTL or after `/new`.
+    *recent* maps a digest of each text that we sent lately to when (see `Part.repeated`); it outlives `/new`."""
+
+    session: str
+    history: tuple[HistoryEntry, ...] = ()
+    recent: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class PartState(StrEnum):
+    """Where one part of a committed reply stands."""
+
+    WAITING = "waiting"  # no byte of it was sent
+    SENDING = "sending"  # marked before the first byte; a crash leaves this, and it then means unknown
+    DELIVERED = "delivered"
+    REFUSED = "refused"  # temporarily; will be tried again
+    UNKNOWN = "unknown"  # the platform may have it
+    ABANDONED = "abandoned"  # for good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRecord:
+    """The state of one part: *at* is when it came to be, *sends* counts the sends that may have been heard,
+    *refusals* the temporary refusals so far."""
+
+    state: PartState
+    at: datetime
+    platform_id: str = ""
+    sends: int = 0
+    refusals: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReply:
+    """A committed reply and how far its sending got. *fallback*: the model failed, and the turn is owed a
+    place among the dead letters once this text is sent; the string is the reason, "" otherwise."""
+
+    reply: Reply
+    records: tuple[PartRecord, ...]
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """Says that a conversation needs a turn. *entry* names the lease in the ready stream."""
+
+    shard: int
+    entry: str
+    conversation: ConversationId
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Lease:
+    """The right to answer one conversation until *expires* (`time.monotonic()` seconds of this process; moved on by
+    `renew`). *fence* changes with every claim, so that a stale holder is recognised."""
+
+    ticket: Ticket
+    fence: str
+    expires: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A claimed conversation: everything it sent since its last turn, oldest first, and what is known of it.
+    *tries* counts claims; *abandoned* counts claims in a row whose worker neither settled nor gave back;
+    *since* is when the first claim was."""
+
+    lease: Lease
+    messages: tuple[Message, ...]
+    conversation: Conversation
+    stored: StoredReply | None
+    tries: int
+    abandoned: int
+    since: datetime
+
+    @property
+    def id(self) -> ConversationId:
+        return self.lease.ticket.conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A parked turn. *detail* is for the operator and holds no message text; *messages* are for redrive."""
+
+    id: str
+    conversation: ConversationId
+    reason: str
+    detail: str
+    tries: int
+    first_at: datetime
+    parked_at: datetime
+    messages: tuple[Message, ...]
+    reply: StoredReply | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depths:
+    """How much is where, over all shards; *oldest* is the age of the oldest waiting ticket."""
+
+    ready: int
+    leased: int
+    later: int
+    dead: int
+    oldest: timedelta
+
+
+class Inbox(Protocol):
+    """The engine. *Messages in one call may belong to several conversations.*"""
+
+    def accept(self, messages: Sequence[Message], *, horizon: timedelta) -> Sequence[Verdict]:
+        """Stores each new message once, in order, and makes sure that its conversation has a ticket.
+        *horizon*: how long a second delivery is recognised. When it returns, the messages are safe."""
+        ...
+
+    def take(self, most: int, *, wait: timedelta) -> Sequence[Ticket]:
+        """Up to *most* tickets for this worker: fresh ones, and those of workers whose lease ran out. Blocks
+        up to *wait* when there is none."""
+        ...
+
+    def claim(self, ticket: Ticket) -> Turn | None:
+        """Leases the ticket, pins the turn's size, counts the try. None: the ticket is stale, nothing to do."""
+        ...
+
+    def renew(self, leases: Sequence[Lease]) -> Sequence[Lease]:
+        """Prolongs all in bulk and moves their `expires`; returns those that are lost."""
+        ...
+
+    def commit(
+        self,
+        turn: Turn,
+        stored: StoredReply,
+        exchange: Sequence[HistoryEntry],
+        *,
+        fresh: bool = False,
+        gather: bool = True,
+    ) -> Sequence[Message]:
+        """Stores the reply and the conversation's new entries, before the first byte is sent. With *gather*, if
+        further messages arrived meanwhile, nothing is stored: the pin is extended and all of the turn's
+        messages are returned, to be answered together; empty means committed. *fresh* starts a new session
+        with *exchange* as its only content."""
+        ...
+
+    def record(self, lease: Lease, index: int, record: PartRecord) -> None:
+        """Notes the state of one part."""
+        ...
+
+    def settle(self, lease: Lease, last: tuple[int, PartRecord] | None = None, *, outcome: str) -> None:
+        """The turn is over: records the *last* part if given, trims the mailbox by the pinned size, journals
+        *outcome* (a snake_case word), drops the ticket or makes a new one if messages arrived meanwhile."""
+        ...
+
+    def postpone(self, lease: Lease, delay: timedelta, *, reason: str) -> None:
+        """Gives the ticket back, to come again after *delay*; zero: at once (a worker that stops)."""
+        ...
+
+    def park(self, lease: Lease, *, reason: str, detail: str = "") -> None:
+        """Moves the turn's messages to the dead letters and ends the turn as `settle` does."""
+        ...
+
+    def wake(self) -> timedelta:
+        """Moves due tickets from later to ready; returns how long until the next is due (an hour at most)."""
+        ...
+
+    def observe(self, update: StatusUpdate) -> None:
+        """Remembers that the platform spoke of the part that *update.reply_key* names (for a day)."""
+        ...
+
+    def observed(self, part_key: str) -> str | None:
+        """The platform id under which the part was seen, if a status update named it."""
+        ...
+
+    def depths(self) -> Depths: ...
+
+    def dead_letters(self, *, most: int = 50, before: str = "") -> Sequence[DeadLetter]:
+        """The newest first; *before* is the id to page on from."""
+        ...
+
+    def dead_letter(self, letter: str) -> DeadLetter | None: ...
+
+    def redrive(self, letter: str) -> bool:
+        """Puts a parked turn's messages at the front of their conversation's mailbox again, exactly once, whoever
+        asks how often; False: no such letter (any more)."""
+        ...
