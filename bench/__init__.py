@@ -1,0 +1,1 @@
+"""Load and latency, measured against the table in the README: `make bench`."""

@@ -1,0 +1,31 @@
+"""How a turn ends or pauses: settled, postponed or parked; each once in the log and once in the metrics."""
+
+from datetime import timedelta
+
+from bot import metrics
+from bot.logs import log
+from sessions.inbox import Inbox, PartRecord, Turn
+
+
+class Endings:
+    """The last step of every way through a turn."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def settle(self, turn: Turn, last: tuple[int, PartRecord] | None) -> None:
+        self._inbox.settle(turn.lease, last, outcome="answered")
+        metrics.turns_total.labels(outcome="answered").inc()
+        log("turn_settled", conversation=turn.id.key, messages=len(turn.messages), tries=turn.tries)
+
+    def postpone(self, turn: Turn, delay: timedelta, reason: str) -> None:
+        self._inbox.postpone(turn.lease, delay, reason=reason)
+        metrics.turns_total.labels(outcome="postponed").inc()
+        log("turn_postponed", conversation=turn.id.key, seconds=round(delay.total_seconds(), 3), reason=reason)
+
+    def park(self, turn: Turn, reason: str, detail: str) -> None:
+        """*detail* is for the operator: what happened and the next step, no customer's words."""
+        self._inbox.park(turn.lease, reason=reason, detail=detail)
+        metrics.turns_total.labels(outcome="parked").inc()
+        metrics.parked_total.labels(reason=reason).inc()
+        log("turn_parked", conversation=turn.id.key, reason=reason, detail=detail, tries=turn.tries)

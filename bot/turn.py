@@ -1,0 +1,172 @@
+"""One turn: from a claimed ticket to a settled, postponed or parked one.
+
+claim → answer (unless an earlier try stored one) → commit → send each part → settle. Nothing here loops on a failure:
+a temporary refusal gives the ticket back with a delay, so that no lease is ever held while waiting.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.channel import Channel
+from adapters.values import Message, Part, Reply, reply_key
+from bot import metrics, phrases
+from bot.delivery import Delivery
+from bot.endings import Endings
+from bot.logs import log
+from bot.rules import TurnRules
+from inference.assistant import Assistant
+from inference.values import Answer, ChatMessage, Question, Source
+from sessions.inbox import HistoryEntry, Inbox, PartRecord, PartState, StoredReply, Turn, digest
+
+REPEATED_WITHIN = timedelta(minutes=30)
+"""WeCom's duplicate check swallows an identical body for this long (WeCom sheet §3.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What is to be said, before the channel shapes it. *fallback*: why it is not what the model would say."""
+
+    text: str
+    fresh: bool = False
+    fallback: str = ""
+
+
+class TurnEngine:
+    """Runs turns; thread-safe, one instance a worker process."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        channels: Mapping[str, Channel[Any]],
+        assistants: Mapping[str, Assistant],
+        rules: TurnRules,
+        *,
+        announce: Callable[[Channel[Any], Message], None] = lambda channel, message: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._inbox = inbox
+        self._endings = Endings(inbox)
+        self._channels = channels
+        self._assistants = assistants
+        self._rules = rules
+        self._announce = announce
+        self._now = now
+
+    def run(self, turn: Turn) -> None:
+        """Takes a claimed turn as far as it goes now. Raises LeaseLost and StoreDown: the turn comes again."""
+        channel = self._channels.get(turn.id.channel)
+        if channel is None:
+            next_step = "no channel of this name is configured any more: add it again, then redrive"
+            self._endings.park(turn, "channel_missing", next_step)
+        elif turn.abandoned > self._rules.abandonments:
+            workers = f"{turn.abandoned - 1} workers in a row stopped over this turn without a word"
+            self._endings.park(turn, "poison", workers)
+        elif turn.stored is not None:
+            self._deliver(turn, channel, turn.stored, committed_now=False)
+        elif self._window_closed(turn, channel):
+            self._endings.park(turn, "window_closed", "the platform's reply window ended before the answer")
+        else:
+            self._announce(channel, turn.messages[-1])
+            self._deliver(turn, channel, self._answer(turn, channel), committed_now=True)
+
+    def _deliver(self, turn: Turn, channel: Channel[Any], stored: StoredReply, *, committed_now: bool) -> None:
+        delivery = Delivery(self._inbox, self._rules, self._now, turn, channel, stored)
+        delivery.run(committed_now=committed_now)
+
+    def _window_closed(self, turn: Turn, channel: Channel[Any]) -> bool:
+        newest = max(message.sent_at for message in turn.messages)
+        return channel.reply_window is not None and self._now() - newest > channel.reply_window
+
+    def _answer(self, turn: Turn, channel: Channel[Any]) -> StoredReply:
+        """Asks until no further message arrived meanwhile (or often enough), and commits."""
+        messages: Sequence[Message] = turn.messages
+        for asked in range(self._rules.gathers + 1):
+            draft = self._draft(turn, channel, messages)
+            stored = self._shape(turn, channel, messages, draft)
+            late = self._inbox.commit(
+                turn,
+                stored,
+                _exchange(turn, messages, draft, stored.reply.key),
+                fresh=draft.fresh,
+                gather=asked < self._rules.gathers,
+            )
+            if not late:
+                return stored
+            log("turn_extended", conversation=turn.id.key, messages=len(late))
+            messages = late
+        raise AssertionError("a commit that may not gather always commits")
+
+    def _draft(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message]) -> Draft:
+        fresh, asked = _since_new_conversation(messages)
+        texts = [message.text.strip() for message in asked if message.text.strip()]
+        lang = _language(messages)
+        if fresh and not asked:
+            return Draft(text=phrases.new_conversation(lang), fresh=True)
+        if not texts:
+            return Draft(text=phrases.only_media(lang), fresh=fresh)
+        answer = self._ask(turn, channel, texts, fresh=fresh)
+        fallback = answer.degraded if answer.source is Source.HANDOVER else ""
+        return Draft(text=answer.text, fresh=fresh, fallback=fallback)
+
+    def _ask(self, turn: Turn, channel: Channel[Any], texts: Sequence[str], *, fresh: bool) -> Answer:
+        history = () if fresh else turn.conversation.history
+        started = time.monotonic()
+        answer = self._assistants[channel.settings.assistant].answer(
+            Question(
+                conversation=turn.id.key,
+                history=[ChatMessage(role=entry.role, content=entry.content) for entry in history],
+                texts=texts,
+                now=self._now().astimezone(),
+                deadline=self._rules.deadline,
+            )
+        )
+        metrics.answer_seconds.labels(source=answer.source.value).observe(time.monotonic() - started)
+        if answer.degraded:
+            log("model_unavailable", conversation=turn.id.key, reason=answer.degraded, source=answer.source.value)
+        return answer
+
+    def _shape(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message], draft: Draft) -> StoredReply:
+        """The draft in the channel's dialect and limits, its first part marked as being sent."""
+        now = self._now()
+        texts = channel.compose(draft.text) or channel.compose(phrases.handover(_language(messages)))
+        said = {name for name, at in turn.conversation.recent.items() if now - at < REPEATED_WITHIN}
+        parts = tuple(
+            Part(text=text, repeated=digest(text) in said or text in texts[:index])
+            for index, text in enumerate(texts)
+        )
+        waiting = PartRecord(state=PartState.WAITING, at=now)
+        first = PartRecord(state=PartState.SENDING, at=now, sends=1)
+        return StoredReply(
+            reply=Reply(key=reply_key(messages[0]), conversation=turn.id, parts=parts, route=messages[-1].route),
+            records=(first, *[waiting] * (len(parts) - 1)) if parts else (),
+            fallback=draft.fallback,
+        )
+
+
+def _language(messages: Sequence[Message]) -> str:
+    return phrases.language([message.text for message in messages])
+
+
+def _since_new_conversation(messages: Sequence[Message]) -> tuple[bool, Sequence[Message]]:
+    """Whether the customer asked for a new conversation, and the messages that came after that."""
+    for index in range(len(messages) - 1, -1, -1):
+        if phrases.asks_for_a_new_conversation(messages[index].text):
+            return True, messages[index + 1 :]
+    return False, messages
+
+
+def _exchange(turn: Turn, messages: Sequence[Message], draft: Draft, key: str) -> list[HistoryEntry]:
+    """What the conversation remembers of this turn. A redriven message is remembered already."""
+    fresh, asked = _since_new_conversation(messages)
+    if not asked:
+        return []
+    known = set() if fresh else {entry.key for entry in turn.conversation.history}
+    said = [
+        HistoryEntry(role="user", content=message.text, at=message.sent_at, key=message.key)
+        for message in asked
+        if message.key not in known and message.text.strip()
+    ]
+    return [*said, HistoryEntry(role="assistant", content=draft.text, at=asked[-1].sent_at, key=key)]
