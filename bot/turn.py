@@ -1,7 +1,7 @@
 """One turn: from a claimed ticket to a settled, postponed or parked one.
 
-claim → answer (unless an earlier try stored one) → commit → send each part → settle. Nothing here loops on a failure:
-a temporary refusal gives the ticket back with a delay, so that no lease is ever held while waiting.
+claim → answer (unless an earlier try stored one) → commit → send each part → settle. Nothing here loops on a
+failure: a temporary refusal gives the ticket back with a delay, so that no lease is ever held while waiting.
 """
 
 import time
@@ -44,7 +44,7 @@ class TurnEngine:
         assistants: Mapping[str, Assistant],
         rules: TurnRules,
         *,
-        announce: Callable[[Channel[Any], Message], None] = lambda channel, message: None,
+        announce: Callable[[Channel[Any], Message], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._inbox = inbox
