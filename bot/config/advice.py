@@ -1,0 +1,87 @@
+"""What no single value can show: tables that contradict each other, secrets that are empty or short, plain http."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from adapters.channel import ChannelSettings
+from bot.config.sections import is_local
+
+SHORT = 8
+"""Characters under which a secret can be guessed by trying."""
+
+
+def contradictions(values: Mapping[str, Any], platforms: Mapping[str, type[ChannelSettings]]) -> list[str]:
+    """Problems of the raw *values*, so that they are told together with those of single values."""
+    assistants = values.get("assistants")
+    known = sorted(assistants) if isinstance(assistants, dict) else []
+    found: list[str] = []
+    for name, channel in _tables(values.get("channels")):
+        found += _stranger(f"channels.{name}.assistant", channel.get("assistant", "default"), known)
+        settings = platforms.get(str(channel.get("platform")))
+        if settings is not None:
+            found += _empty_secrets(f"channels.{name}", channel, settings)
+            found += _open_roads(f"channels.{name}", channel, settings)
+    return found
+
+
+def _stranger(key: str, assistant: object, known: list[str]) -> Iterator[str]:
+    if isinstance(assistant, str) and assistant not in known:
+        close = get_close_matches(assistant, known, n=1)
+        step = (
+            f"did you mean {close[0]}?" if close else f"add [assistants.<name>], or use one of {', '.join(known)}"
+        )
+        yield f"{key}: names an assistant that is not configured; {step}"
+
+
+def _empty_secrets(key: str, channel: Mapping[str, Any], settings: type[ChannelSettings]) -> Iterator[str]:
+    """An empty secret verifies nobody, and a platform rejects an empty one."""
+    for name, field in settings.model_fields.items():
+        if field.annotation is SecretStr and field.is_required() and channel.get(name) == "":
+            yield f"{key}.{name}: is empty; copy it from the platform's console"
+
+
+def _open_roads(key: str, channel: Mapping[str, Any], settings: type[ChannelSettings]) -> Iterator[str]:
+    """Every call to a platform carries a token: over plain http only to this machine or its private network."""
+    for name in settings.model_fields:
+        url = channel.get(name)
+        if name.endswith("_base") and isinstance(url, str) and not _private(url):
+            yield f"{key}.{name}: would send the access token over plain http; write https://"
+
+
+def _private(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme != "http" or is_local(url)
+    except ValueError:
+        return True  # no address at all: the settings model says so
+
+
+def advice(config: Any) -> Iterator[str]:
+    """What is allowed, but better said aloud at start."""
+    public_url = config.server.public_url
+    if public_url and not _private(public_url):
+        yield "server.public_url: is plain http; platforms call only https addresses"
+    if config.redis.allow_volatile:
+        yield "redis.allow_volatile: accepted messages may be lost when Redis stops"
+    if config.redis.fsync == "everysec":
+        yield "redis.fsync: a power cut may lose up to a second of accepted messages"
+    if not config.model.replicas:
+        yield "model.replicas: none, so the FAQ alone answers"
+    for name, channel in config.channels.items():
+        for secret in _short_secrets(channel):
+            yield f"channels.{name}.{secret}: has under {SHORT} characters and can be guessed; choose a longer one"
+
+
+def _short_secrets(channel: BaseModel) -> Iterator[str]:
+    for name in type(channel).model_fields:
+        value = getattr(channel, name)
+        if isinstance(value, SecretStr) and 0 < len(value.get_secret_value()) < SHORT:
+            yield name
+
+
+def _tables(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(value, dict):
+        yield from ((name, each) for name, each in value.items() if isinstance(each, dict))

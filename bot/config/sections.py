@@ -1,0 +1,187 @@
+"""The tables of `frontdesk.toml`, one model each. Durations are numbers of seconds there, and `timedelta` here."""
+
+import ipaddress
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FilePath,
+    SecretStr,
+    StringConstraints,
+)
+
+NAME = r"^[a-z0-9_-]{1,64}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+"""What a channel or an assistant may be called: the name is part of a URL and of every key."""
+
+
+def _seconds(value: object) -> object:
+    """A number, or a number's digits from the environment; pydantic alone would also take "3:00" and "P1D"."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("should be a number of seconds")
+    try:
+        return timedelta(seconds=float(value))
+    except (ValueError, OverflowError):
+        raise ValueError("should be a number of seconds") from None
+
+
+def _from_json(value: object) -> object:
+    """Lists and tables come from the environment as JSON; from the file they come as they are."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('should be JSON when it comes from the environment, such as ["one", "two"]') from None
+
+
+def _http_url(value: str) -> str:
+    """*value* without a trailing slash."""
+    try:
+        url = urlsplit(value)
+        valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        valid = False
+    if not valid or url.query or url.fragment or not value.isprintable() or " " in value:
+        raise ValueError("should be an address such as https://bot.example.com, without a query")
+    return value.rstrip("/")
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError("should be a time zone such as Asia/Shanghai") from None
+    return value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+Duration = Annotated[Seconds, Field(gt=timedelta(0), le=timedelta(days=30))]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def is_local(url: str) -> bool:
+    """Whether *url* stays on this machine or in its private network, where plain http is no leak."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or ("." not in host and ":" not in host):
+        return True  # a service's name in a compose file
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
+class Section(BaseModel):
+    """One table. Unknown keys are errors, and no error repeats a value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Server(Section):
+    """The web edge. *workers* are processes, each with *threads*."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=1, le=65535)
+    data_dir: Path = Path("var")
+    public_url: HttpUrl | None = None
+    workers: int = Field(1, ge=1, le=256)
+    threads: int = Field(16, ge=1, le=1024)
+
+
+class Redis(Section):
+    """*url* absent: Frontdesk starts its own server under `server.data_dir`."""
+
+    url: str | None = Field(None, pattern=r"^(redis|rediss|unix)://", repr=False)
+    allow_volatile: bool = False
+    fsync: Literal["always", "everysec"] = "always"
+
+
+class Sessions(Section):
+    """*ttl*: how long a conversation is remembered; *mailbox*: how many messages it may have waiting."""
+
+    ttl: Duration = timedelta(hours=1)
+    mailbox: int = Field(200, ge=1, le=100_000)
+
+
+class Serve(Section):
+    """What `frontdesk model` passes to `vllm serve`; None leaves vLLM's own default."""
+
+    path: str = "openai/gpt-oss-20b"
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    tensor_parallel_size: Count = 1
+    dtype: Literal["auto", "half", "float16", "bfloat16", "float", "float32"] = "auto"
+    gpu_memory_utilization: float | None = Field(None, gt=0, le=1)
+    max_model_len: Count | None = None
+    max_num_seqs: Count | None = None
+    quantization: str | None = None
+    tool_call_parser: str | None = None
+    reasoning_parser: str | None = None
+    lora_modules: Annotated[dict[str, str], BeforeValidator(_from_json)] = Field(default_factory=dict)
+    extra_args: Annotated[tuple[str, ...], BeforeValidator(_from_json)] = ()
+
+
+class Model(Section):
+    """The vLLM replicas. Without any, the FAQ alone answers. *connect*, *first_token* and *between_tokens* are the
+    longest waits within *deadline*, which bounds the whole answer."""
+
+    replicas: Annotated[tuple[HttpUrl, ...], BeforeValidator(_from_json)] = ()
+    name: str = Field("gpt-oss-20b", min_length=1)
+    api_key: SecretStr = SecretStr("")
+    deadline: Duration = timedelta(seconds=60)
+    connect: Duration = timedelta(seconds=3)
+    first_token: Duration = timedelta(seconds=30)
+    between_tokens: Duration = timedelta(seconds=15)
+    serve: Serve = Serve()
+
+
+class Assistant(Section):
+    """Who answers. *system_prompt* and *fallback_text* left empty mean the built-in ones."""
+
+    company_name: str = Field("Example Shop", min_length=1, max_length=200)
+    system_prompt: str = ""
+    max_reply_chars: int = Field(150, ge=20, le=20_000)
+    fallback_text: str = ""
+    faq: FilePath | None = None
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    history_tokens: int = Field(4096, ge=0)
+    max_tokens: Count = 1024
+    temperature: float | None = Field(None, ge=0, le=2)
+    reasoning_effort: Literal["low", "medium", "high"] | None = "low"
+
+
+class Worker(Section):
+    """*turns* at once in one process; *lease*, *hold*, *horizon* and *drain* as in the guarantees; *gather_limit*:
+    how often a turn is asked anew because more messages came; *blind_resend*: one more send after Unknown."""
+
+    turns: int = Field(1000, ge=1, le=10_000)
+    lease: Duration = timedelta(seconds=15)
+    hold: Duration = timedelta(seconds=20)
+    horizon: Duration = timedelta(seconds=600)
+    drain: Duration = timedelta(seconds=25)
+    gather_limit: int = Field(3, ge=0, le=20)
+    blind_resend: bool = False
+
+
+class Log(Section):
+    """What goes to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def channel_tag(value: Any) -> str | None:
+    """Which platform's settings a `[channels.<name>]` table is read with."""
+    tag = value.get("platform") if isinstance(value, dict) else getattr(value, "platform", None)
+    return tag if isinstance(tag, str) else None
