@@ -10,8 +10,8 @@ from pydantic import SecretStr
 def same(expected: str | bytes, given: str | bytes) -> bool:
     """Whether both are equal; text is compared as UTF-8, so that no header can raise (a non-ASCII `str`
     would). Nothing equals an empty *expected*."""
-    left = expected.encode("utf-8", "surrogateescape") if isinstance(expected, str) else expected
-    right = given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
+    left = expected.encode("utf-8", "surrogatepass") if isinstance(expected, str) else expected
+    right = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else given
     return bool(left) and hmac.compare_digest(left, right)
 
 
