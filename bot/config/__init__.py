@@ -6,8 +6,10 @@ may be `env:NAME` or `file:/path`. `frontdesk.example.toml` explains every key.
 
 import os
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, PrivateAttr, SerializeAsAny, Tag, ValidationError, create_model
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -102,8 +104,8 @@ def _with_channels(platforms: Platforms) -> type[Config]:
     """Config whose channels are told apart by their `platform`."""
     if not platforms:
         return Config
-    tagged = [Annotated[settings, Tag(name)] for name, settings in platforms.items()]
-    nobody = Annotated[ChannelSettings, Tag("\0")]  # a union needs two members; no table can have this tag
-    table = Annotated[Union[(*tagged, nobody)], Discriminator(channel_tag)]
+    tagged: list[Any] = [Annotated[settings, Tag(name)] for name, settings in platforms.items()]
+    nobody: Any = Annotated[ChannelSettings, Tag("\0")]  # a union needs two members; no table can have this tag
+    table: Any = Annotated[reduce(or_, tagged, nobody), Discriminator(channel_tag)]
     channels: Any = (dict[Name, table], Field(default_factory=dict))
     return create_model("Config", __base__=Config, channels=channels)

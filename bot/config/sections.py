@@ -116,16 +116,16 @@ class Sessions(Section):
 
 
 class Serve(Section):
-    """What `frontdesk model` passes to `vllm serve`; None leaves vLLM's own default."""
+    """What `frontdesk model` passes to `vllm serve` (defaults: vLLM sheet §1); None leaves it to vLLM."""
 
     path: str = "openai/gpt-oss-20b"
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     tensor_parallel_size: Count = 1
     dtype: Literal["auto", "half", "float16", "bfloat16", "float", "float32"] = "auto"
-    gpu_memory_utilization: float | None = Field(None, gt=0, le=1)
-    max_model_len: Count | None = None
-    max_num_seqs: Count | None = None
+    gpu_memory_utilization: float = Field(0.90, gt=0, le=1)
+    max_model_len: Count = 16384
+    max_num_seqs: Count = 128
     quantization: str | None = None
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None

@@ -1,0 +1,210 @@
+"""The web edge: webhooks go in, and 200 goes out only when the store has them. No model, no platform call here.
+
+Every error body is a constant: nothing of a request or an exception is ever sent back.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import flask
+from flask import Flask
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from adapters.channel import Channel
+from adapters.errors import Malformed, Unverified
+from adapters.values import ControlEvent, Event, Message, Request, Response, StatusUpdate
+from bot import metrics
+from bot.logs import log, log_crash
+from sessions.errors import StoreDown
+from sessions.inbox import Inbox, Verdict
+
+RETRY_AFTER = 5
+"""Seconds that a platform is asked to wait when the store is down or a mailbox is full."""
+MOST_QUERY_FIELDS = 32
+
+BODIES: Mapping[int, bytes] = {
+    400: b"bad request\n",
+    401: b"unauthorized\n",
+    404: b"not found\n",
+    405: b"method not allowed\n",
+    408: b"request timeout\n",
+    413: b"too large\n",
+    500: b"internal error\n",
+    503: b"unavailable, try again later\n",
+}
+SECURITY = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Frontdesk</title>
+<h1>Frontdesk</h1><p>A front desk for instant messaging. Webhooks go to <code>/webhooks/&lt;channel&gt;</code>.</p>
+"""
+
+Answer = flask.Response
+
+
+class _Full(Exception):
+    """A conversation's mailbox has no room: the platform's own retry brings the message again."""
+
+
+class Webhooks:
+    """Takes one platform's request through verify, parse, accept and answer."""
+
+    def __init__(self, channels: Mapping[str, Channel[Any]], inbox: Inbox, now: Callable[[], datetime]) -> None:
+        self._channels = channels
+        self._inbox = inbox
+        self._now = now
+
+    def receive(self, name: str) -> Answer:
+        started = time.perf_counter()
+        channel = self._channels.get(name)
+        if channel is None:
+            return refusal(404)
+        if flask.request.method == "HEAD":  # werkzeug lets it in with GET; no platform sends it
+            return refusal(405)
+        result, answer = self._handled(channel)
+        metrics.webhooks_total.labels(name, result).inc()
+        metrics.accept_seconds.labels(name).observe(time.perf_counter() - started)
+        return answer
+
+    def _handled(self, channel: Channel[Any]) -> tuple[str, Answer]:
+        """What became of the request, as a word for the metrics, and its answer."""
+        try:
+            request = self._request(channel.largest_body)
+            channel.verify(request)
+            events = channel.parse(request)
+            result = self._keep(channel, events)
+            return result, native(channel.answer(request, events))
+        except Unverified as error:
+            log("webhook_unverified", level="warning", channel=channel.name, reason=str(error))
+            return "unverified", refusal(401)
+        except Malformed as error:
+            log("webhook_malformed", level="warning", channel=channel.name, reason=str(error))
+            return "malformed", refusal(400)
+        except RequestEntityTooLarge:
+            log("webhook_too_large", level="warning", channel=channel.name)
+            return "too_large", refusal(413)
+        except _Full:
+            return "full", refusal(503)
+        except StoreDown as error:
+            log("store_down", level="error", where="accept", channel=channel.name, reason=str(error))
+            return "store_down", refusal(503)
+
+    def _request(self, largest: int) -> Request:
+        """Flask's request as ours: the raw body, lower-case header names, the first value of each query field."""
+        given = flask.request
+        given.max_content_length = largest
+        environ = given.environ
+        headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key[:5] == "HTTP_"}
+        headers["content-type"] = environ.get("CONTENT_TYPE", "")
+        return Request(
+            method=given.method,
+            path=given.path,
+            query=_query(environ.get("QUERY_STRING", "")),
+            headers=headers,
+            body=given.get_data(cache=False),
+            received_at=self._now(),
+        )
+
+    def _keep(self, channel: Channel[Any], events: Sequence[Event]) -> str:
+        """Makes the events safe, or raises StoreDown or _Full."""
+        messages: list[Message] = []
+        for event in events:
+            match event:
+                case Message():
+                    messages.append(event)
+                case StatusUpdate():
+                    self._inbox.observe(event)
+                case ControlEvent():
+                    _note(event)
+        if not messages:
+            return "ignored"
+        verdicts = self._inbox.accept(messages, horizon=channel.dedupe_horizon)
+        new = verdicts.count(Verdict.NEW)
+        log("webhook_accepted", channel=channel.name, message=messages[0].key, messages=len(messages), new=new)
+        if Verdict.FULL in verdicts:
+            log("mailbox_full", level="warning", channel=channel.name)
+            raise _Full
+        return "accepted" if new else "duplicate"
+
+
+def create_app(
+    *,
+    channels: Mapping[str, Channel[Any]],
+    inbox: Inbox,
+    ready: Callable[[], None],
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Flask:
+    """The WSGI application. *ready* raises StoreDown unless the store can be written to. A caller may register the
+    sandbox's blueprint, whose pages bring a content policy of their own."""
+    app = Flask("frontdesk", static_folder=None)
+    app.url_map.merge_slashes = False  # no redirects: a path is right or it is not found
+    webhooks = Webhooks(channels, inbox, now)
+    _route(app, "/webhooks/<name>", webhooks.receive, ("GET", "POST"))
+    _route(app, "/healthz", lambda: flask.Response("ok\n", mimetype="text/plain"))
+    _route(app, "/readyz", lambda: _readiness(ready))
+    _route(app, "/metrics", lambda: flask.Response(metrics.render(inbox), content_type=metrics.CONTENT_TYPE))
+    _route(app, "/", lambda: flask.Response(PAGE, content_type="text/html; charset=utf-8"))
+    app.register_error_handler(HTTPException, lambda error: refusal(error.code or 500))
+    app.register_error_handler(Exception, _crashed)
+    app.after_request(_secured)
+    return app
+
+
+def refusal(status: int) -> Answer:
+    """The constant answer for *status*."""
+    answer = flask.Response(BODIES.get(status, b"refused\n"), status, content_type="text/plain; charset=utf-8")
+    if status == 503:
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
+
+
+def native(response: Response) -> Answer:
+    return flask.Response(response.body, response.status, content_type=response.content_type)
+
+
+def _route(app: Flask, rule: str, view: Callable[..., Answer], methods: Sequence[str] = ("GET",)) -> None:
+    app.add_url_rule(rule, endpoint=rule, view_func=view, methods=methods, provide_automatic_options=False)
+
+
+def _readiness(ready: Callable[[], None]) -> Answer:
+    try:
+        ready()
+    except StoreDown as error:
+        log("store_down", level="error", where="readyz", reason=str(error))
+        return refusal(503)
+    return flask.Response("ready\n", mimetype="text/plain")
+
+
+def _crashed(error: Exception) -> Answer:
+    rule = flask.request.url_rule
+    log_crash("request_crashed", error, method=flask.request.method, route=rule.rule if rule else "")
+    return refusal(500)
+
+
+def _secured(answer: Answer) -> Answer:
+    for name, value in SECURITY.items():
+        if name != "Content-Security-Policy" or flask.request.blueprint is None:
+            answer.headers.setdefault(name, value)
+    return answer
+
+
+def _query(text: str) -> Mapping[str, str]:
+    """Single-valued, names kept literally ("hub.mode"); of repeated names the first counts."""
+    try:
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_QUERY_FIELDS)
+    except ValueError:
+        raise Malformed("too many query fields") from None
+    return dict(reversed(fields))
+
+
+def _note(event: ControlEvent) -> None:
+    metrics.control_events_total.labels(event.channel, event.what).inc()
+    conversation = event.conversation.key if event.conversation else ""
+    log("control_event", channel=event.channel, what=event.what, conversation=conversation)
