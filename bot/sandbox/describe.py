@@ -1,0 +1,90 @@
+"""Journal entries as JSON objects, for the page and for tests in other processes."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.sandbox.journal import Call, Entry, Said, SentMessage, Sign, Webhook
+
+
+def described(entry: Entry) -> dict[str, Any]:
+    """*kind* is said, shown, sign, webhook or call; times are Unix seconds, durations milliseconds."""
+    match entry:
+        case Said():
+            return {
+                "kind": "said",
+                "user": entry.user,
+                "name": entry.name,
+                "text": entry.text,
+                "message_id": entry.message_id,
+                "place": entry.place,
+                "at": _time(entry.at),
+            }
+        case SentMessage():
+            return {
+                "kind": "shown",
+                "to": entry.to,
+                "text": entry.text,
+                "key": entry.key,
+                "message_id": entry.platform_id,
+                "style": entry.style,
+                "raw": entry.raw,
+                "at": _time(entry.at),
+            }
+        case Sign():
+            return {
+                "kind": "sign",
+                "what": entry.what,
+                "user": entry.user,
+                "message_id": entry.message_id,
+                "at": _time(entry.at),
+            }
+        case Webhook():
+            return {"kind": "webhook", **_exchange(entry), **_webhook(entry)}
+        case Call():
+            return {"kind": "call", **_exchange(entry), **_call(entry)}
+
+
+def _exchange(entry: Webhook | Call) -> dict[str, Any]:
+    return {
+        "method": entry.method,
+        "headers": dict(entry.headers),
+        "body": _text(entry.body),
+        "status": entry.status,
+        "answer": _text(entry.answer),
+        "ms": _milliseconds(entry.elapsed),
+        "at": _time(entry.at),
+    }
+
+
+def _webhook(entry: Webhook) -> Mapping[str, Any]:
+    return {
+        "what": entry.what,
+        "message_id": entry.message_id,
+        "attempt": entry.attempt,
+        "url": entry.url,
+        "clear": entry.clear,
+        "error": entry.error,
+    }
+
+
+def _call(entry: Call) -> Mapping[str, Any]:
+    return {
+        "path": entry.path,
+        "query": entry.query,
+        "endpoint": entry.endpoint,
+        "reason": entry.reason,
+        "remarks": list(entry.remarks),
+    }
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
+
+def _time(at: datetime) -> float:
+    return at.timestamp()
+
+
+def _milliseconds(elapsed: timedelta) -> float:
+    return round(elapsed.total_seconds() * 1000, 1)
