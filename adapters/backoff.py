@@ -7,7 +7,7 @@ numbers only. Exponential, capped, with jitter, so that a recovering platform do
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tenacity import RetryCallState, Retrying, stop_after_attempt, stop_after_delay, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, stop_after_attempt, stop_after_delay, wait_exponential, wait_random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +22,12 @@ class Backoff:
     attempts: int = 50
 
     def delay(self, attempt: int, *, retry_after: timedelta | None = None) -> timedelta:
-        """The wait after failed *attempt* (1-based); never shorter than the platform's *retry_after*."""
-        wait = wait_exponential_jitter(
-            initial=self.initial.total_seconds(),
-            max=self.longest.total_seconds(),
-            jitter=self.jitter.total_seconds(),
-        )
-        own = timedelta(seconds=wait(_state(attempt)))
-        return max(own, retry_after) if retry_after else own
+        """The wait after failed *attempt* (1-based); never shorter than the platform's *retry_after*. The jitter
+        comes on top of either: all refused ones got the same *retry_after*."""
+        state = _state(attempt)
+        growth = wait_exponential(multiplier=self.initial.total_seconds(), max=self.longest.total_seconds())
+        wait = max(timedelta(seconds=growth(state)), retry_after or timedelta())
+        return wait + timedelta(seconds=wait_random(0, self.jitter.total_seconds())(state))
 
     def exhausted(self, attempt: int, *, since_first: timedelta) -> bool:
         """Whether attempt number *attempt* was the last one."""
@@ -41,5 +39,6 @@ def _state(attempt: int, *, since_first: timedelta = timedelta()) -> RetryCallSt
     """tenacity's view of a call that failed *attempt* times within *since_first*."""
     state = RetryCallState(Retrying(), fn=None, args=(), kwargs={})
     state.attempt_number = attempt
-    state.outcome_timestamp = state.start_time + since_first.total_seconds()
+    state.start_time = 0.0  # the real one, a monotonic clock, would round the difference
+    state.outcome_timestamp = since_first.total_seconds()
     return state

@@ -1,26 +1,29 @@
 """The way out to the platforms: one HTTP call, one deadline, and the honest answer to "did they hear us?".
 
-`requests` retries nothing here (a retry is the engine's decision), follows no redirect (a token must not travel)
-and reads no environment (a proxy variable or .netrc must not change what the operator configured).
+`requests` retries nothing here (a retry is the engine's decision), follows no redirect (a token must not travel),
+keeps no cookie and reads no environment (a proxy variable or .netrc must not change what the operator configured).
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from http.cookiejar import DefaultCookiePolicy
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
-from urllib3.exceptions import SSLError as TlsError
 
+from adapters.connection import Exchange, TimedAdapter, exchange
 from adapters.errors import Malformed
 from adapters.payload import Json, read_json
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 LONGEST_RETRY_AFTER = timedelta(hours=1)
+
+# urllib3 2.8 writes whole URLs into its debug lines, and into a warning when an answer's headers are odd.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 class NotSent(Exception):
@@ -51,12 +54,11 @@ class HttpAnswer:
         """What `Retry-After` asks for, as seconds or as a date (RFC 9110 §10.2.3), at most an hour."""
         given = self.headers.get("retry-after", "").strip()
         try:
-            wait = timedelta(seconds=float(given))
-        except (ValueError, OverflowError):
-            try:
-                wait = parsedate_to_datetime(given) - now
-            except (ValueError, TypeError):
-                return None
+            wait = timedelta(seconds=float(given)) if given[:1].isdigit() else parsedate_to_datetime(given) - now
+        except OverflowError:
+            return LONGEST_RETRY_AFTER
+        except (ValueError, TypeError):  # TypeError: a date without a zone
+            return None
         return min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
 
 
@@ -75,8 +77,9 @@ class PlatformHttp:
         self._total = total.total_seconds()
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.headers["User-Agent"] = user_agent
-        pool = HTTPAdapter(pool_connections=32, pool_maxsize=connections, max_retries=0)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self._session.headers.update({"User-Agent": user_agent, "Accept-Encoding": "identity"})
+        pool = TimedAdapter(pool_connections=32, pool_maxsize=connections, max_retries=0)
         self._session.mount("https://", pool)
         self._session.mount("http://", pool)
 
@@ -93,48 +96,38 @@ class PlatformHttp:
         """One exchange. Raises :class:`NotSent` or :class:`MaybeSent`; every complete answer is returned,
         whatever its status. *url* and *params* may hold secrets: they appear in no exception's text."""
         limit = total.total_seconds() if total else self._total
-        deadline = time.monotonic() + limit
-        try:
-            with self._session.request(
-                method, url, data=body, headers=headers, params=params,
-                timeout=(min(self._connect, limit), limit), allow_redirects=False, stream=True,
-            ) as response:  # fmt: skip
-                content = _read(response, deadline)
-                names = {name.lower(): value for name, value in response.headers.items()}
-                return HttpAnswer(response.status_code, names, content)
-        except requests.RequestException as error:
-            raise _classified(error) from None
+        with exchange(Exchange(deadline=time.monotonic() + limit)) as current:
+            try:
+                with self._session.request(
+                    method, url, data=body, headers=headers, params=params,
+                    timeout=(min(self._connect, limit), limit), allow_redirects=False, stream=True,
+                ) as response:  # fmt: skip
+                    return _complete(response, _read(response))
+            except requests.RequestException as error:
+                kind = type(error).__name__  # the kind only: requests' own text holds the URL
+                raise (MaybeSent(kind) if current.sent else NotSent(kind)) from None
 
     def close(self) -> None:
         self._session.close()
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """The whole body. A per-read timeout alone would let an answer drip for ever."""
+def _read(response: requests.Response) -> bytes:
     content = bytearray()
     for chunk in response.iter_content(chunk_size=64 * 1024):
         content += chunk
         if len(content) > LARGEST_ANSWER:
             raise MaybeSent("the answer is larger than any that the platform documents")
-        if time.monotonic() > deadline:
-            raise MaybeSent("the answer was not complete in time")
     return bytes(content)
 
 
-def _classified(error: requests.RequestException) -> NotSent | MaybeSent:
-    """Which of the two it is; the text names the kind only, since requests' own text holds the URL."""
-    kind = type(error).__name__
-    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
-        return NotSent(kind)
-    if isinstance(error, requests.ConnectionError):
-        cause = error.args[0] if error.args else None
-        reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-        if isinstance(reason, NewConnectionError | ConnectTimeoutError | TlsError):
-            return NotSent(type(reason).__name__)
-        return MaybeSent(kind)
-    if isinstance(
-        error,
-        requests.exceptions.InvalidURL | requests.exceptions.MissingSchema | requests.exceptions.InvalidSchema,
-    ):
-        return NotSent(kind)
-    return MaybeSent(kind)
+def _complete(response: requests.Response, content: bytes) -> HttpAnswer:
+    """The answer, if it is whole. `http.client` takes a header block that was cut for one that ended, and then
+    reads a body without a length to the end of the connection: only a JSON object shows its own end."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    answer = HttpAnswer(response.status_code, headers, content)
+    marked = (
+        headers.get("content-length", "").isdigit() or "chunked" in headers.get("transfer-encoding", "").lower()
+    )
+    if marked or answer.status in (204, 304) or isinstance(answer.json, dict):
+        return answer
+    raise MaybeSent("the answer ended without saying that it was whole")
