@@ -14,7 +14,7 @@
 | POST clock | advance (s) | state |
 | GET replies | user? | what customers were shown |
 | GET calls | | what the bot called |
-| GET events | after?, or Last-Event-ID | the journal as Server-Sent Events; the reader reconnects after 15 s |
+| GET events | after?, or Last-Event-ID | the journal as Server-Sent Events; the reader reconnects after 10 s |
 
 A POST must say `Content-Type: application/json`: a page of another site cannot do that unasked.
 """
@@ -41,7 +41,7 @@ SETTINGS: Mapping[str, type] = {
     "trusted_ip": bool,
     "speed": float,
 }
-STREAM_LIFE = 15.0
+STREAM_LIFE = 10.0
 """Seconds: bounds how long a reader that is gone, or a server that stops, holds a thread."""
 HEARTBEAT = timedelta(seconds=5)
 MOST_AT_ONCE = 600
