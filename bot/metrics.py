@@ -54,6 +54,9 @@ unknown_total = Counter(
 )
 parked_total = Counter("frontdesk_parked", "Turns moved to the dead letters", ("reason",), registry=_own)
 leases_lost_total = Counter("frontdesk_leases_lost", "Leases that another worker took over", registry=_own)
+announcements_failed_total = Counter(
+    "frontdesk_announcements_failed", "Read receipts and typing signs that failed", ("channel",), registry=_own
+)
 turns_running = Gauge(
     "frontdesk_turns_running", "Turns in work now", registry=_own, multiprocess_mode="livesum"
 )  # fmt: skip

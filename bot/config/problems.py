@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -54,7 +53,7 @@ class Explainer:
             case "union_tag_invalid":
                 return "names no platform that is known", _instead("", self._platforms)
             case "union_tag_not_found":
-                return "has no platform", f"add platform = one of {_listed(self._platforms)}"
+                return "is no table with a platform", f"write platform = one of {_listed(self._platforms)} into it"
             case "string_pattern_mismatch":
                 return f"has not the form {error['ctx']['pattern']}", ""
             case "value_error":
@@ -74,14 +73,15 @@ class Explainer:
 
     def _known(self, key: Key) -> Sequence[str]:
         """The settings that the table at *key* may have."""
-        model: Any = self._root
+        kind: Any = self._root
         for depth, step in enumerate(key):
             if key[0] == "channels" and depth == 1:
-                model = self._platforms.get(str(self._sources().get("channels", {}).get(step, {}).get("platform")))
-            elif isinstance(model, type) and issubclass(model, BaseModel):
-                field = model.model_fields.get(step)
-                model = _inner(field.annotation) if field else None
-        return tuple(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else ()
+                kind = self._platforms.get(str(self._sources().get("channels", {}).get(step, {}).get("platform")))
+            elif get_origin(kind) is dict:
+                kind = get_args(kind)[1]
+            else:
+                kind = kind.model_fields[step].annotation
+        return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
 
 
 def _key(error: ErrorDetails) -> Key:
@@ -89,17 +89,9 @@ def _key(error: ErrorDetails) -> Key:
     steps = [str(step) for step in error["loc"] if step != "[key]"]
     if steps[:1] == ["channels"] and len(steps) > 2:
         del steps[2]
-    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+    if error["type"] == "union_tag_invalid":
         steps.append("platform")
     return tuple(steps)
-
-
-def _inner(annotation: Any) -> Any:
-    """The model inside `dict[str, Model]`, `Annotated[Model, …]` and `Model | None`."""
-    while get_origin(annotation) in (dict, Annotated, Union, UnionType):
-        arguments = get_args(annotation)
-        annotation = arguments[1] if get_origin(annotation) is dict else arguments[0]
-    return annotation
 
 
 def _instead(name: str, known: Sequence[str] | Platforms) -> str:

@@ -24,6 +24,9 @@ Name = Annotated[str, StringConstraints(pattern=NAME)]
 """What a channel or an assistant may be called: the name is part of a URL and of every key."""
 
 
+LONGEST = timedelta(days=30)
+
+
 def _seconds(value: object) -> object:
     """A number, or a number's digits from the environment; pydantic alone would also take "3:00" and "P1D"."""
     if isinstance(value, timedelta):
@@ -34,6 +37,12 @@ def _seconds(value: object) -> object:
         return timedelta(seconds=float(value))
     except (ValueError, OverflowError):
         raise ValueError("should be a number of seconds") from None
+
+
+def _bounded(value: timedelta) -> timedelta:
+    if not timedelta() < value <= LONGEST:
+        raise ValueError(f"should be more than 0 and at most {LONGEST.days} days of seconds")
+    return value
 
 
 def _from_json(value: object) -> object:
@@ -66,8 +75,7 @@ def _zone(value: str) -> str:
     return value
 
 
-Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
-Duration = Annotated[Seconds, Field(gt=timedelta(0), le=timedelta(days=30))]
+Duration = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_bounded)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Count = Annotated[int, Field(ge=1)]
 

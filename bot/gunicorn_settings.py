@@ -1,0 +1,53 @@
+"""Gunicorn's settings, from the same configuration as everything else: `gunicorn -c python:bot.gunicorn_settings`.
+
+Put nginx in front (`deploy/`): gunicorn alone does not stand up to slow clients (its own documentation says so).
+"""
+
+import os
+
+from gunicorn.config import Config as Settings
+from gunicorn.glogging import Logger
+from gunicorn.http.wsgi import Response
+
+from bot import logs
+from bot.wiring import read_config
+
+_config = read_config(None)
+logs.setup(_config.log.level)
+
+
+class JsonLogger(Logger):  # type: ignore[misc]
+    """Gunicorn's own lines go the way of all others."""
+
+    def setup(self, cfg: Settings) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+def _without_server(self: Response) -> list[str]:
+    return [line for line in _default_headers(self) if not line.startswith("Server:")]
+
+
+_default_headers = Response.default_headers
+Response.default_headers = _without_server
+
+wsgi_app = "bot.wiring:web_app()"
+bind = [f"{_config.server.host}:{_config.server.port}"]
+workers = _config.server.workers
+worker_class = "gthread"
+threads = _config.server.threads
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112  the heartbeat, off the disk
+preload_app = False  # each worker opens its own connections
+logger_class = JsonLogger
+accesslog = None  # paths and queries are secrets here
+control_socket_disable = True  # it would lie in the home folder, one for all instances
+
+timeout = 30  # seconds without a worker's heartbeat
+graceful_timeout = 25
+keepalive = 30  # longer than a proxy keeps its side, so that the proxy closes first
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+forwarded_allow_ips = ""  # nothing here depends on the caller's address
+forwarder_headers = ""
