@@ -39,12 +39,13 @@ class MemorySettings(ChannelSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One part that was sent, and whether as a repetition."""
+    """One part that was sent: *again* after Unknown, *repeated* as in `Part`."""
 
     key: str
     to: str
     text: str
     again: bool
+    repeated: bool
 
 
 class MemoryChannel(Channel[MemorySettings]):
@@ -92,6 +93,9 @@ class MemoryChannel(Channel[MemorySettings]):
 
     def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
         outcome = self.outcomes.popleft() if self.outcomes else Delivered(platform_id=f"twin-{len(self.sent)}")
-        sent = Sent(key=reply.part_key(index), to=reply.route["to"], text=reply.parts[index].text, again=again)
+        part = reply.parts[index]
+        sent = Sent(
+            key=reply.part_key(index), to=reply.route["to"], text=part.text, again=again, repeated=part.repeated
+        )
         self.sent.append(sent)
         return outcome

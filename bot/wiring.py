@@ -1,0 +1,187 @@
+"""The one file that names concrete classes: from a configuration to a running desk.
+
+`read_config` → `open_desk` → `web_app` (gunicorn's target) or `worker_of`.
+"""
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from flask import Flask
+
+from adapters.backoff import Backoff
+from adapters.channel import Channel, Services
+from adapters.dingtalk import DingTalk
+from adapters.http import PlatformHttp
+from adapters.tokens import TokenStore
+from adapters.wecom import WeComApp
+from adapters.whatsapp import WhatsApp
+from bot import config as configuration
+from bot import metrics
+from bot.announcer import Announcer
+from bot.config import Config
+from bot.logs import log
+from bot.rules import TurnRules
+from bot.sandbox.mount import blueprint as sandbox_blueprint
+from bot.turn import TurnEngine
+from bot.web import create_app
+from bot.worker import Worker, WorkerRules
+from inference.assistant import Assistant, AssistantSettings
+from inference.faq import Faq
+from inference.values import Model
+from inference.vllm import VllmModel
+from sessions.engine import RedisInbox
+from sessions.errors import StoreDown
+from sessions.inbox import Inbox
+from sessions.store import RedisStore
+from sessions.tokens import RedisTokenStore
+
+PLATFORMS: Mapping[str, type[Channel[Any]]] = {
+    "whatsapp": WhatsApp,
+    "wecom": WeComApp,
+    "dingtalk": DingTalk,
+}
+
+Role = Literal["web", "worker", "tool"]
+
+PATIENCE: Mapping[Role, timedelta] = {
+    "web": timedelta(seconds=0.12),  # connect and answer both fit into 300 ms, then the platform is told 503
+    "worker": timedelta(seconds=5),
+    "tool": timedelta(seconds=5),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything that one process needs, built from the configuration."""
+
+    config: Config
+    store: RedisStore
+    inbox: Inbox
+    tokens: TokenStore
+    channels: Mapping[str, Channel[Any]]
+    assistants: Mapping[str, Assistant]
+
+    def ready(self) -> None:
+        """Raises StoreDown unless Redis takes writes."""
+        self.store.check_writable()
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def read_config(path: Path | None) -> Config:
+    """Raises :class:`bot.config.ConfigError` with every problem at once."""
+    settings = {name: channel.settings_type for name, channel in PLATFORMS.items()}
+    return configuration.load(path, platforms=settings)
+
+
+def open_desk(config: Config, redis_url: str, *, role: Role) -> Desk:
+    """Connects lazily: a Redis that is down now is met at the first use. Raises
+    :class:`~sessions.errors.UnsafeStore` if it may lose accepted messages."""
+    store = RedisStore.open(redis_url, patience=PATIENCE[role], connections=_connections(config, role))
+    _warn_of_unsafe(store, allow_volatile=config.redis.allow_volatile)
+    tokens = RedisTokenStore(store)
+    return Desk(
+        config=config,
+        store=store,
+        inbox=RedisInbox(
+            store,
+            consumer=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+            lease=config.worker.lease,
+            mailbox_limit=config.sessions.mailbox,
+            session_ttl=config.sessions.ttl,
+        ),
+        tokens=tokens,
+        channels=build_channels(config, tokens),
+        assistants=build_assistants(config),
+    )
+
+
+def build_channels(config: Config, tokens: TokenStore) -> dict[str, Channel[Any]]:
+    services = Services(http=PlatformHttp(connections=128), tokens=tokens, now=lambda: datetime.now(UTC))
+    return {
+        name: PLATFORMS[settings.platform](name, settings, services) for name, settings in config.channels.items()
+    }
+
+
+def build_assistants(config: Config) -> dict[str, Assistant]:
+    """One assistant a table; all share the model's connections and its replicas' health."""
+    model = build_model(config)
+    return {name: _assistant(settings, model) for name, settings in config.assistants.items()}
+
+
+def build_model(config: Config) -> Model | None:
+    """None where no replica is configured: the FAQ answers alone."""
+    wanted = config.model
+    if not wanted.replicas:
+        return None
+    return VllmModel(wanted.replicas, name=wanted.name, api_key=wanted.api_key.get_secret_value())
+
+
+def _assistant(settings: configuration.Assistant, model: Model | None) -> Assistant:
+    return Assistant(
+        model,
+        Faq.load(settings.faq or Path(str(files("inference") / "data" / "example_faq.csv"))),
+        AssistantSettings(
+            company_name=settings.company_name,
+            system_prompt=settings.system_prompt,
+            max_reply_chars=settings.max_reply_chars,
+            fallback_text=settings.fallback_text,
+        ),
+    )
+
+
+def web_app() -> Flask:
+    """The gunicorn target. The Redis URL comes by `FRONTDESK__REDIS__URL` from the command that started it."""
+    config = read_config(None)
+    if config.redis.url is None:
+        raise configuration.ConfigError(["redis.url: not set; start the web process with `frontdesk web`"])
+    metrics.share(config.server.data_dir / "metrics")
+    desk = open_desk(config, config.redis.url, role="web")
+    app = create_app(channels=desk.channels, inbox=desk.inbox, ready=desk.ready)
+    if sandbox := os.environ.get("FRONTDESK_SANDBOX"):
+        app.register_blueprint(sandbox_blueprint(sandbox))
+    return app
+
+
+def worker_of(desk: Desk) -> Worker:
+    """The worker of this process."""
+    metrics.share(desk.config.server.data_dir / "metrics")
+    rules = desk.config.worker
+    engine = TurnEngine(
+        desk.inbox,
+        desk.channels,
+        desk.assistants,
+        TurnRules(
+            deadline=desk.config.model.deadline,
+            hold=rules.hold,
+            gathers=rules.gather_limit,
+            blind_resend=rules.blind_resend,
+            backoff=Backoff(horizon=rules.horizon),
+        ),
+        announce=Announcer().announce,
+    )
+    return Worker(
+        desk.inbox,
+        engine.run,
+        WorkerRules(turns=rules.turns, heartbeat=rules.lease / 3, drain=rules.drain),
+    )
+
+
+def _connections(config: Config, role: Role) -> int:
+    return {"web": config.server.threads + 4, "worker": 128, "tool": 4}[role]
+
+
+def _warn_of_unsafe(store: RedisStore, *, allow_volatile: bool) -> None:
+    try:
+        for warning in store.check_durable(allow_volatile=allow_volatile):
+            log("redis_warning", level="warning", reason=warning)
+    except StoreDown as error:
+        log("store_down", level="warning", where="start", reason=str(error))

@@ -1,0 +1,445 @@
+"""Turns on the twins: what is asked, committed, sent and remembered, and what happens when a platform says no."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.backoff import Backoff
+from adapters.channel import Channel, Services
+from adapters.http import PlatformHttp
+from adapters.memory import MemoryChannel, MemorySettings
+from adapters.tokens import MemoryTokenStore
+from adapters.values import (
+    Action,
+    ConversationId,
+    DeliveryState,
+    Media,
+    Message,
+    Promise,
+    Refused,
+    StatusUpdate,
+    Unknown,
+    reply_key,
+)
+from bot.rules import TurnRules
+from bot.turn import TurnEngine
+from inference.assistant import Assistant, AssistantSettings
+from inference.errors import ModelBusy
+from inference.scripted import ScriptedModel
+from inference.values import Passage
+from sessions.errors import LeaseLost
+from sessions.inbox import Turn
+from sessions.memory import MemoryInbox
+
+START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class NoKnowledge:
+    def find(self, question: str, *, most: int = 3) -> tuple[Passage, ...]:
+        return ()
+
+
+class Room:
+    """One channel, one model, one engine, on twins."""
+
+    def __init__(self, promise: Promise = Promise.KEYED, rules: TurnRules | None = None) -> None:
+        self.clock = Clock()
+        self.inbox = MemoryInbox(clock=self.clock)
+        self.model = ScriptedModel()
+        services = Services(http=PlatformHttp(), tokens=MemoryTokenStore(), now=self.clock)
+        kind: type[MemoryChannel] = type("Twin", (MemoryChannel,), {"promise": promise})
+        self.channel = kind("shop", MemorySettings(platform="memory"), services)
+        self.announced: list[str] = []
+        self.rules = rules or TurnRules(backoff=Backoff(jitter=timedelta()))
+        self.engine = self.engine_of({"shop": self.channel})
+        self._count = 0
+
+    def engine_of(self, channels: dict[str, Channel[Any]]) -> TurnEngine:
+        assistant = Assistant(self.model, NoKnowledge(), AssistantSettings(max_reply_chars=5000))
+        return TurnEngine(
+            self.inbox,
+            channels,
+            {"default": assistant},
+            self.rules,
+            announce=self._announce,
+            now=self.clock,
+        )
+
+    def _announce(self, channel: Channel[Any], message: Message) -> None:
+        self.announced.append(message.id)
+
+    def say(self, text: str, *, media: tuple[Media, ...] = (), age: float = 0) -> Message:
+        self._count += 1
+        message = Message(
+            id=f"m{self._count}",
+            conversation=ConversationId(channel="shop", account="twin", peer="ana"),
+            sender="ana",
+            text=text,
+            media=media,
+            sent_at=self.clock() - timedelta(seconds=age),
+            route={"to": "ana"},
+        )
+        self.inbox.accept([message], horizon=timedelta(days=1))
+        return message
+
+    def claim(self) -> Turn:
+        self.inbox.wake()
+        (ticket,) = self.inbox.take(1, wait=timedelta(0))
+        turn = self.inbox.claim(ticket)
+        assert turn is not None
+        return turn
+
+    def run(self) -> None:
+        self.engine.run(self.claim())
+
+    def idle(self) -> bool:
+        self.inbox.wake()
+        return not self.inbox.take(1, wait=timedelta(0))
+
+    def texts(self) -> list[str]:
+        return [sent.text for sent in self.channel.sent]
+
+    def parked(self) -> list[str]:
+        return [letter.reason for letter in self.inbox.dead_letters()]
+
+    def asked(self) -> list[str]:
+        """The user's words of the model's last call, history included."""
+        return [message.content for message in self.model.asked[-1].messages if message.role == "user"]
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+def refused(action: Action, *, after: float | None = None) -> Refused:
+    wait = timedelta(seconds=after) if after is not None else None
+    return Refused(reason="because", action=action, code="1", retry_after=wait)
+
+
+def test_a_message_is_answered_once_and_the_turn_is_over(room: Room) -> None:
+    message = room.say("Where is my order?")
+    room.run()
+    assert room.texts() == ["Understood."]
+    assert room.channel.sent[0].key == reply_key(message)
+    assert room.idle()
+
+
+def test_the_start_of_a_turn_is_announced_for_its_newest_message(room: Room) -> None:
+    room.say("hello")
+    newest = room.say("anybody there?")
+    room.run()
+    assert room.announced == [newest.id]
+
+
+def test_waiting_messages_are_answered_together_in_order(room: Room) -> None:
+    for text in ("one", "two", "three"):
+        room.say(text)
+    room.run()
+    assert len(room.texts()) == 1
+    words = "\n".join(room.asked())
+    assert words.index("one") < words.index("two") < words.index("three")
+
+
+def test_a_message_that_comes_while_the_model_thinks_joins_the_same_reply(room: Room) -> None:
+    room.say("one")
+
+    def think(messages: object) -> str:
+        if len(room.model.asked) == 1:
+            room.say("two")
+        return f"answer {len(room.model.asked)}"
+
+    room.model.reply = think
+    room.run()
+    assert room.texts() == ["answer 2"]
+    assert "one" in "\n".join(room.asked())
+    assert "two" in "\n".join(room.asked())
+    assert room.idle()
+
+
+def test_a_customer_who_never_stops_writing_is_answered_all_the_same(room: Room) -> None:
+    room.say("one")
+
+    def think(messages: object) -> str:
+        room.say("and another thing")
+        return f"answer {len(room.model.asked)}"
+
+    room.model.reply = think
+    room.run()
+    assert room.texts() == [f"answer {room.rules.gathers + 1}"]
+    assert not room.idle()
+
+
+def test_the_next_turn_knows_the_last_one(room: Room) -> None:
+    room.say("My name is Ana.")
+    room.run()
+    room.say("What is my name?")
+    room.run()
+    assert any("Ana" in words for words in room.asked())
+
+
+def test_a_new_conversation_forgets_the_old_one(room: Room) -> None:
+    room.say("My name is Ana.")
+    room.run()
+    room.say("/new")
+    room.run()
+    assert room.texts()[-1] == "All right, a fresh start. How can I help you?"
+    room.say("What is my name?")
+    room.run()
+    assert not any("Ana" in words for words in room.asked())
+
+
+@pytest.mark.parametrize(("word", "confirmed"), [("新对话", "重新开始"), (" /NEW ", "fresh start")])
+def test_a_new_conversation_is_confirmed_in_the_customers_language(room: Room, word: str, confirmed: str) -> None:
+    room.say(word)
+    room.run()
+    assert confirmed in room.texts()[0]
+    assert not room.model.asked
+
+
+def test_what_follows_the_word_for_a_new_conversation_is_answered_without_the_old(room: Room) -> None:
+    room.say("My name is Ana.")
+    room.say("/new")
+    room.say("Do you ship to Spain?")
+    room.run()
+    assert "Spain" in "\n".join(room.asked())
+    assert "Ana" not in "\n".join(room.asked())
+
+
+def test_a_picture_alone_gets_one_polite_line_and_no_model_call(room: Room) -> None:
+    room.say("", media=(Media(kind="image", id="1"),))
+    room.run()
+    assert room.texts() == ["I can only read text for now. Could you describe your question in a sentence or two?"]
+    assert not room.model.asked
+
+
+def test_a_temporary_refusal_gives_the_ticket_back_and_sends_the_same_reply_later(room: Room) -> None:
+    room.channel.outcomes.append(refused(Action.RETRY))
+    room.say("hello")
+    room.run()
+    assert room.idle()
+    room.clock.advance(2)
+    room.run()
+    assert room.texts() == ["Understood.", "Understood."]
+    assert room.channel.sent[0].key == room.channel.sent[1].key
+    assert not room.channel.sent[1].again
+    assert len(room.model.asked) == 1
+
+
+def test_retry_after_is_waited_out(room: Room) -> None:
+    room.channel.outcomes.append(refused(Action.RETRY, after=30))
+    room.say("hello")
+    room.run()
+    room.clock.advance(29)
+    assert room.idle()
+    room.clock.advance(2)
+    room.run()
+    assert len(room.texts()) == 2
+
+
+def test_refusals_beyond_the_horizon_are_parked(room: Room) -> None:
+    room.channel.outcomes.extend([refused(Action.RETRY)] * 50)
+    room.say("hello")
+    for _ in range(50):
+        room.run()
+        if room.parked():
+            break
+        room.clock.advance(65)
+    assert room.parked() == ["retries_exhausted"]
+    assert len(room.texts()) < 25
+
+
+@pytest.mark.parametrize("action", [Action.GIVE_UP, Action.ALERT, Action.WINDOW])
+def test_a_final_refusal_is_parked_with_its_reason(room: Room, action: Action) -> None:
+    room.channel.outcomes.append(refused(action))
+    room.say("hello")
+    room.run()
+    assert room.parked() == [f"refused_{action.value}"]
+    assert room.inbox.dead_letters()[0].detail == "because"
+    assert room.idle()
+
+
+def test_a_parked_turn_does_not_hold_up_the_next_one(room: Room) -> None:
+    room.channel.outcomes.append(refused(Action.GIVE_UP))
+    room.say("hello")
+    room.run()
+    room.say("hello again")
+    room.run()
+    assert len(room.texts()) == 2
+    assert len(room.parked()) == 1
+
+
+@pytest.mark.parametrize("promise", [Promise.KEYED, Promise.CONTENT_CHECKED])
+def test_a_keyed_or_checked_channel_resends_the_same_after_unknown(promise: Promise) -> None:
+    room = Room(promise)
+    room.channel.outcomes.append(Unknown(reason="read timeout"))
+    room.say("hello")
+    room.run()
+    room.clock.advance(5)
+    room.run()
+    first, second = room.channel.sent
+    assert (first.key, first.text) == (second.key, second.text)
+    assert second.again
+    assert room.idle()
+
+
+def test_an_observable_channel_holds_and_adopts_what_the_status_says() -> None:
+    room = Room(Promise.OBSERVABLE)
+    room.channel.outcomes.append(Unknown(reason="read timeout"))
+    message = room.say("hello")
+    room.run()
+    room.inbox.observe(status_of(reply_key(message)))
+    room.clock.advance(21)
+    room.run()
+    assert len(room.channel.sent) == 1
+    assert room.idle()
+    assert not room.parked()
+
+
+def test_an_observable_channel_resends_once_when_nothing_was_seen() -> None:
+    room = Room(Promise.OBSERVABLE)
+    room.channel.outcomes.extend([Unknown(reason="cut"), Unknown(reason="cut")])
+    room.say("hello")
+    room.run()
+    room.clock.advance(19)
+    assert room.idle()
+    room.clock.advance(2)
+    room.run()
+    assert [sent.again for sent in room.channel.sent] == [False, True]
+    room.clock.advance(21)
+    room.run()
+    assert len(room.channel.sent) == 2
+    assert room.parked() == ["unknown"]
+
+
+def test_a_blind_channel_sends_at_most_once_more() -> None:
+    room = Room(Promise.BLIND)
+    room.channel.outcomes.extend([Unknown(reason="cut")] * 3)
+    room.say("hello")
+    for _ in range(4):
+        if room.parked():
+            break
+        room.run()
+        room.clock.advance(30)
+    assert len(room.channel.sent) == 2
+    assert room.parked() == ["unknown"]
+
+
+def test_a_blind_channel_may_be_told_never_to_resend() -> None:
+    room = Room(Promise.BLIND, TurnRules(blind_resend=False))
+    room.channel.outcomes.append(Unknown(reason="cut"))
+    room.say("hello")
+    room.run()
+    room.clock.advance(30)
+    room.run()
+    assert len(room.channel.sent) == 1
+    assert room.parked() == ["unknown"]
+
+
+def test_a_crash_between_commit_and_answer_sends_the_stored_reply_and_asks_nobody_again(room: Room) -> None:
+    room.say("hello")
+    turn = room.claim()
+    stored = room.engine._answer(turn, room.channel)  # the worker dies here, before the send's outcome is stored
+    room.clock.advance(60)
+    room.run()
+    assert room.texts() == ["Understood."]
+    assert room.channel.sent[0].key == stored.reply.key
+    assert room.channel.sent[0].again
+    assert len(room.model.asked) == 1
+
+
+def test_a_worker_that_slept_past_its_lease_sends_nothing(room: Room) -> None:
+    room.say("hello")
+    turn = room.claim()
+    turn.lease.expires = 0.0
+    with pytest.raises(LeaseLost):
+        room.engine.run(turn)
+    assert not room.channel.sent
+
+
+def test_a_turn_that_kills_its_workers_is_parked_as_poison(room: Room) -> None:
+    room.say("hello")
+    for _ in range(room.rules.abandonments):
+        room.claim()
+        room.clock.advance(60)
+    room.run()
+    assert room.parked() == ["poison"]
+    assert not room.channel.sent
+
+
+def test_a_failing_model_owes_a_fallback_text_and_then_a_dead_letter(room: Room) -> None:
+    room.model.script(ModelBusy("all replicas are down"))
+    room.say("Where is my order?")
+    room.run()
+    assert len(room.texts()) == 1
+    assert "colleague" in room.texts()[0]
+    assert room.parked() == ["model_failed"]
+
+
+def test_a_redriven_turn_is_answered_by_the_model_and_remembered_once(room: Room) -> None:
+    room.model.script(ModelBusy("all replicas are down"))
+    room.say("Where is my order?")
+    room.run()
+    assert room.inbox.redrive(room.inbox.dead_letters()[0].id)
+    room.run()
+    assert room.texts()[-1] == "Understood."
+    room.say("Thanks")
+    room.run()
+    assert "\n".join(room.asked()).count("Where is my order?") == 1
+
+
+def test_a_channel_that_is_gone_parks_its_turns_for_later(room: Room) -> None:
+    room.say("hello")
+    turn = room.claim()
+    room.engine_of({}).run(turn)
+    assert room.parked() == ["channel_missing"]
+
+
+def test_a_message_older_than_the_reply_window_is_not_answered_but_parked(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(room.channel), "reply_window", timedelta(hours=24))
+    room.say("hello", age=25 * 3600)
+    room.run()
+    assert room.parked() == ["window_closed"]
+    assert not room.channel.sent
+    assert not room.model.asked
+
+
+def test_words_that_were_sent_a_short_while_ago_are_marked_as_repeated(room: Room) -> None:
+    for _ in range(2):
+        room.say("hello")
+        room.run()
+    room.clock.advance(31 * 60)
+    room.say("hello")
+    room.run()
+    assert [sent.repeated for sent in room.channel.sent] == [False, True, False]
+
+
+def test_a_long_reply_is_sent_in_order_and_goes_on_where_it_stopped(room: Room) -> None:
+    room.model.reply = "\n\n".join(f"{number} " + "x" * 700 for number in range(3))
+    room.say("tell me everything")
+    room.channel.outcomes.extend([Unknown(reason="cut")])
+    room.run()
+    room.clock.advance(5)
+    room.run()
+    assert [text[0] for text in room.texts()] == ["0", "0", "1", "2"]
+    assert len({sent.key for sent in room.channel.sent}) == 3
+
+
+def status_of(part_key: str) -> StatusUpdate:
+    return StatusUpdate(channel="shop", platform_id="p1", state=DeliveryState.SENT, at=START, reply_key=part_key)
