@@ -32,9 +32,11 @@ _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class Flaw(StrEnum):
-    """Why an envelope was refused. The words are those of the test vectors."""
+    """Why an envelope was refused. The words are those of the test vectors; `envelope` is ours: the unsigned words
+    around the ciphertext contradict what is inside."""
 
     MISSING_ENCRYPT = "missing_encrypt"
+    ENVELOPE = "envelope"
     SIGNATURE = "signature"
     BASE64 = "base64"
     CIPHERTEXT_LENGTH = "ciphertext_length"
@@ -49,6 +51,7 @@ class Flaw(StrEnum):
 
 NEXT_STEP = {
     Flaw.MISSING_ENCRYPT: "the body is no callback envelope: whoever posts here is not the platform",
+    Flaw.ENVELOPE: "the words around the ciphertext were changed on the way",
     Flaw.SIGNATURE: "compare the token in the platform's console with the channel's `token`",
     Flaw.BASE64: "signed, but no ciphertext: a proxy in between may change the body",
     Flaw.CIPHERTEXT_LENGTH: "signed, but cut: a proxy in between may change the body",

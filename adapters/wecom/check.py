@@ -1,0 +1,48 @@
+"""What `frontdesk check` says about a WeCom app, with the next step where something does not hold."""
+
+from collections.abc import Sequence
+
+from adapters.channel import Finding
+from adapters.crypto import NEXT_STEP, NotSealed
+from adapters.errors import Malformed
+from adapters.payload import text
+from adapters.values import Refused, Unknown
+from adapters.wecom.api import Result, WeComApi
+from adapters.wecom.envelope import Callback
+
+_ECHO = "2836502384937403712"
+
+
+def findings(callback: Callback, api: WeComApi, *, corp_id: str, agent_id: int) -> Sequence[Finding]:
+    """The callback's secrets; a token; the app; the caller's address."""
+    found = [_callback(callback, corp_id), _finding("access token", api.token())]
+    if not found[-1].ok:
+        return found
+    return (*found, _agent(api, agent_id), _finding("trusted IP", api.get("/cgi-bin/getcallbackip")))
+
+
+def _callback(callback: Callback, corp_id: str) -> Finding:
+    """Opens echostrs that it sealed itself with each pair of secrets."""
+    what = f"callback of {corp_id}: token, encoding_aes_key, receive id"
+    try:
+        same = all(seal.open(seal.close(_ECHO, timestamp="0", nonce="0")) == _ECHO for seal in callback.seals)
+    except NotSealed as error:
+        return Finding(what=what, ok=False, next_step=NEXT_STEP[error.flaw])
+    except Malformed:
+        same = False
+    return Finding(what=what, ok=same, next_step="" if same else "copy `encoding_aes_key` from the console")
+
+
+def _agent(api: WeComApi, agent_id: int) -> Finding:
+    """`agent/get` refuses an id of another app than the token's (301002)."""
+    what = f"agent id {agent_id}"
+    result = api.get("/cgi-bin/agent/get", agentid=str(agent_id))
+    if not isinstance(result, Refused | Unknown) and text(result, "close") == "1":
+        return Finding(what=what, ok=False, next_step="the app is disabled: enable it in the console")
+    return _finding(what, result)
+
+
+def _finding(what: str, result: Result | None) -> Finding:
+    if isinstance(result, Refused | Unknown):
+        return Finding(what=what, ok=False, next_step=result.reason)
+    return Finding(what=what, ok=True)

@@ -1,0 +1,127 @@
+"""What arrives at a WeCom callback URL, opened: URL checks and messages, in XML or JSON (WeCom sheet §1.2 to §1.4).
+
+Nothing before the signature is trusted: whatever is wrong with the outer envelope is no proof of origin.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from adapters.crypto import Flaw, NotSealed, Seal, Sealed
+from adapters.errors import Malformed
+from adapters.payload import read_object
+from adapters.payload import text as json_text
+from adapters.values import Request
+from adapters.xml import BadXml, read_xml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The outer layer of a POST. *to* and *agent* are not signed; "" where absent."""
+
+    encrypt: str
+    to: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A proven message, and the unsigned words around it."""
+
+    text: str
+    envelope: Envelope
+
+
+class Callback:
+    """One callback URL's secrets. The previous token and key are tried as a pair while they are being rotated,
+    since the console saves both at once. Raises ValueError for a bad key."""
+
+    def __init__(
+        self,
+        *,
+        receive_id: str,
+        token: SecretStr,
+        key: SecretStr,
+        token_previous: SecretStr | None = None,
+        key_previous: SecretStr | None = None,
+    ) -> None:
+        pairs = [(token, key)]
+        if token_previous or key_previous:
+            pairs.append((token_previous or token, key_previous or key))
+        self._receive_id = receive_id
+        self._seals = [
+            Seal(token=one.get_secret_value(), encoding_aes_key=two.get_secret_value(), receive_id=receive_id)
+            for one, two in pairs
+        ]
+
+    @property
+    def seals(self) -> Sequence[Seal]:
+        """The current one first."""
+        return self._seals
+
+    def open(self, request: Request) -> Opened:
+        """The message of a GET's `echostr` or of a POST's body. Raises :class:`~adapters.crypto.NotSealed`, or
+        :class:`~adapters.crypto.BadContent` for what is not UTF-8."""
+        envelope = _echo(request) if request.method == "GET" else read_envelope(request.body)
+        sealed = Sealed(
+            encrypt=envelope.encrypt,
+            signature=request.query.get("msg_signature", ""),
+            timestamp=request.query.get("timestamp", ""),
+            nonce=request.query.get("nonce", ""),
+        )
+        text = self._opened(sealed)
+        if envelope.to not in ("", self._receive_id):
+            raise NotSealed(Flaw.ENVELOPE)
+        return Opened(text=text, envelope=envelope)
+
+    def _opened(self, sealed: Sealed) -> str:
+        """By the first pair that opens it; else the refusal of the last whose signature fits."""
+        refusal = NotSealed(Flaw.SIGNATURE)
+        for seal in self._seals:
+            try:
+                return seal.open(sealed)
+            except NotSealed as error:
+                refusal = refusal if error.flaw is Flaw.SIGNATURE else error
+        raise refusal
+
+
+def _echo(request: Request) -> Envelope:
+    """A literal `+` of the base64 has become a space when the query was decoded (WeCom sheet §1.2)."""
+    encrypt = request.query.get("echostr", "").replace(" ", "+")
+    if not encrypt:
+        raise NotSealed(Flaw.MISSING_ENCRYPT)
+    return Envelope(encrypt=encrypt)
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """The outer XML; JSON is read as well, since the platform's own pages hint at it (WeCom sheet §1.3)."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotSealed(Flaw.UTF8) from None
+    envelope = _of_json(text) if text.lstrip()[:1] == "{" else _of_xml(text)
+    if not envelope.encrypt:
+        raise NotSealed(Flaw.MISSING_ENCRYPT)
+    return envelope
+
+
+def _of_xml(text: str) -> Envelope:
+    try:
+        root = read_xml(text)
+    except BadXml as error:
+        raise NotSealed(Flaw.XML_DTD_FORBIDDEN if error.forbidden else Flaw.XML) from None
+    return Envelope(
+        encrypt=root.findtext("Encrypt", ""), to=root.findtext("ToUserName", ""), agent=root.findtext("AgentID", "")
+    )
+
+
+def _of_json(text: str) -> Envelope:
+    """Names come in either case: `Encrypt` on one page, `encrypt` on another."""
+    try:
+        found = {name.lower(): value for name, value in read_object(text.encode()).items()}
+    except Malformed:
+        raise NotSealed(Flaw.JSON) from None
+    return Envelope(
+        encrypt=json_text(found, "encrypt"), to=json_text(found, "tousername"), agent=json_text(found, "agentid")
+    )
