@@ -1,0 +1,166 @@
+"""Our values as compact JSON, and back.
+
+Fields that have their default are left out, and unknown ones are ignored when read, so that processes of two
+versions can share one Redis during an upgrade. Times are whole microseconds since the epoch. Lone surrogates
+survive: whatever was accepted can be read again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.values import ConversationId, Media, Message, Part, Reply
+from sessions.inbox import HistoryEntry, PartRecord, PartState, StoredReply
+
+Fields = Mapping[str, Any]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def from_micros(value: int) -> datetime:
+    return EPOCH + timedelta(microseconds=value)
+
+
+def from_millis(value: int | bytes | float) -> datetime:
+    return EPOCH + timedelta(milliseconds=int(value))
+
+
+def millis(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)
+
+
+def digest(text: str) -> str:
+    """What `Conversation.recent` knows a sent text by: 32 hex characters."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _without_defaults(fields: Fields) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value}
+
+
+def dump_message(message: Message) -> bytes:
+    fields = _without_defaults(
+        {
+            "sender_name": message.sender_name,
+            "quoted": message.quoted,
+            "route": dict(message.route),
+            "media": [_media_fields(media) for media in message.media],
+        }
+    )
+    return _dump(
+        {
+            "id": message.id,
+            "conversation": message.conversation.key,
+            "sender": message.sender,
+            "text": message.text,
+            "sent_at": micros(message.sent_at),
+            "kind": message.kind,
+            **fields,
+        }
+    )
+
+
+def _media_fields(media: Media) -> dict[str, Any]:
+    optional = {
+        "mime": media.mime,
+        "sha256": media.sha256,
+        "caption": media.caption,
+        "filename": media.filename,
+    }
+    fields = {"kind": media.kind, "id": media.id, **_without_defaults(optional)}
+    return fields if media.seconds is None else {**fields, "seconds": media.seconds}
+
+
+def load_message(data: bytes) -> Message:
+    return _message(json.loads(data))
+
+
+def load_messages(data: bytes) -> tuple[Message, ...]:
+    """From a JSON array of messages, as a dead letter holds it."""
+    return tuple(_message(fields) for fields in json.loads(data))
+
+
+def _message(fields: Fields) -> Message:
+    return Message(
+        id=fields["id"],
+        conversation=ConversationId.of(fields["conversation"]),
+        sender=fields["sender"],
+        sender_name=fields.get("sender_name", ""),
+        text=fields["text"],
+        media=tuple(_media(media) for media in fields.get("media", ())),
+        sent_at=from_micros(fields["sent_at"]),
+        quoted=fields.get("quoted", ""),
+        kind=fields["kind"],
+        route=fields.get("route", {}),
+    )
+
+
+def _media(fields: Fields) -> Media:
+    return Media(
+        kind=fields["kind"],
+        id=fields["id"],
+        mime=fields.get("mime", ""),
+        sha256=fields.get("sha256", ""),
+        caption=fields.get("caption", ""),
+        filename=fields.get("filename", ""),
+        seconds=fields.get("seconds"),
+    )
+
+
+def dump_entry(entry: HistoryEntry) -> bytes:
+    return _dump({"role": entry.role, "content": entry.content, "at": micros(entry.at), "key": entry.key})
+
+
+def load_entry(data: bytes) -> HistoryEntry:
+    fields = json.loads(data)
+    return HistoryEntry(
+        role=fields["role"], content=fields["content"], at=from_micros(fields["at"]), key=fields["key"]
+    )
+
+
+def dump_record(record: PartRecord) -> bytes:
+    optional = {"platform_id": record.platform_id, "sends": record.sends, "refusals": record.refusals}
+    return _dump({"state": record.state.value, "at": micros(record.at), **_without_defaults(optional)})
+
+
+def _record(fields: Fields) -> PartRecord:
+    return PartRecord(
+        state=PartState(fields["state"]),
+        at=from_micros(fields["at"]),
+        platform_id=fields.get("platform_id", ""),
+        sends=fields.get("sends", 0),
+        refusals=fields.get("refusals", 0),
+    )
+
+
+def dump_reply(reply: Reply) -> bytes:
+    """Without the conversation, which whoever stores it knows."""
+    parts = [[part.text, 1] if part.repeated else [part.text] for part in reply.parts]
+    return _dump({"key": reply.key, "parts": parts, "route": dict(reply.route)})
+
+
+def load_stored(
+    reply: bytes, records: Sequence[Fields], fallback: bytes, conversation: ConversationId
+) -> StoredReply:
+    fields = json.loads(reply)
+    return StoredReply(
+        reply=Reply(
+            key=fields["key"],
+            conversation=conversation,
+            parts=tuple(Part(text=text, repeated=bool(flags)) for text, *flags in fields["parts"]),
+            route=fields["route"],
+        ),
+        records=tuple(_record(record) for record in records),
+        fallback=fallback.decode(),
+    )

@@ -1,0 +1,93 @@
+"""Parked turns: listed newest first over all shards, looked at, and redriven exactly once.
+
+A dead letter's id is `<ms>-<n>.<shard>`: the time it was parked, by Redis's clock, comes first.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from adapters.values import ConversationId
+from sessions.codec import dump_message, from_millis, load_messages, load_stored
+from sessions.inbox import DeadLetter
+from sessions.keys import Keys, Shard
+from sessions.scripts import REDRIVE
+from sessions.store import RedisStore
+
+_ID = re.compile(r"(\d{1,16})-(\d{1,16})\.(\d{1,6})", re.ASCII)
+
+Place = tuple[int, int, int]
+Fields = Mapping[bytes, bytes]
+
+
+class DeadLetters:
+    """Reads and redrives what `park` wrote."""
+
+    def __init__(self, store: RedisStore, keys: Keys) -> None:
+        self._store = store
+        self._keys = keys
+
+    def newest(self, most: int, before: str) -> Sequence[DeadLetter]:
+        place = _place(before)
+        looks = self._store.commands(
+            [("XREVRANGE", shard.dead, _last(place, shard), "-", "COUNT", most) for shard in self._keys.shards]
+        )
+        found: list[tuple[Place, Fields]] = []
+        for shard, entries in zip(self._keys.shards, looks, strict=True):
+            found += [(_place_of(entry, shard), fields) for entry, fields in entries]
+        found.sort(key=lambda item: item[0], reverse=True)
+        return [_letter(place, fields) for place, fields in found[:most]]
+
+    def find(self, letter: str) -> DeadLetter | None:
+        place = _place(letter)
+        if place is None or place[2] >= len(self._keys.shards):
+            return None
+        entry = f"{place[0]}-{place[1]}"
+        entries = self._store.command("XRANGE", self._keys.shards[place[2]].dead, entry, entry)
+        return _letter(place, entries[0][1]) if entries else None
+
+    def redrive(self, letter: str) -> bool:
+        found, place = self.find(letter), _place(letter)
+        if found is None or place is None:
+            return False
+        shard, conversation = self._keys.shards[place[2]], found.conversation.key
+        keys = [shard.dead, shard.turn(conversation), shard.ready, shard.mail(conversation)]
+        messages = [dump_message(message) for message in found.messages]
+        return bool(self._store.run(REDRIVE, keys, [f"{place[0]}-{place[1]}", conversation, *messages]))
+
+
+def _place(letter: str) -> Place | None:
+    """None for what is no dead letter's id."""
+    match = _ID.fullmatch(letter)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def _place_of(entry: bytes, shard: Shard) -> Place:
+    ms, _, sequence = entry.decode().partition("-")
+    return (int(ms), int(sequence), shard.number)
+
+
+def _last(place: Place | None, shard: Shard) -> str:
+    """Where a shard's page begins, so that the order over all shards is that of the places."""
+    if place is None:
+        return "+"
+    ms, sequence, number = place
+    return f"{ms}-{sequence}" if shard.number < number else f"({ms}-{sequence}"
+
+
+def _letter(place: Place, fields: Fields) -> DeadLetter:
+    conversation = ConversationId.of(fields[b"conversation"].decode())
+    reply = fields[b"reply"]
+    return DeadLetter(
+        id=f"{place[0]}-{place[1]}.{place[2]}",
+        conversation=conversation,
+        reason=fields[b"reason"].decode(),
+        detail=fields[b"detail"].decode(),
+        tries=int(fields[b"tries"]),
+        first_at=from_millis(fields[b"since"]),
+        parked_at=from_millis(place[0]),
+        messages=load_messages(fields[b"messages"]),
+        reply=load_stored(reply, json.loads(fields[b"parts"]), fields[b"fallback"], conversation)
+        if reply
+        else None,
+    )

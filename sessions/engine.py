@@ -1,0 +1,280 @@
+"""The inbox in Redis. Every change is one script (sessions/scripts/); Redis's clock is the only one.
+
+After `StoreDown` it is not known whether the change happened. Each call may simply be made again: a second accept
+finds duplicates, a second commit of the same reply changes nothing, and a second settle, park or postpone raises
+`LeaseLost`, which then means that the first one did it.
+"""
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from adapters.values import ConversationId, Message, StatusUpdate
+from sessions import codec
+from sessions.deadletters import DeadLetters
+from sessions.errors import LeaseLost
+from sessions.inbox import (
+    Conversation,
+    DeadLetter,
+    Depths,
+    HistoryEntry,
+    Lease,
+    PartRecord,
+    StoredReply,
+    Ticket,
+    Turn,
+    Verdict,
+)
+from sessions.keys import Keys, Shard
+from sessions.limits import HISTORY_LENGTH, LONGEST_SLEEP, OBSERVED_FOR, RECENT_FOR, WAKE_AT_ONCE
+from sessions.scripts import (
+    ACCEPT,
+    CLAIM,
+    COMMIT,
+    DEPTHS,
+    PARK,
+    POSTPONE,
+    RECORD,
+    RENEW,
+    SETTLE,
+    WAKE,
+    Call,
+    Script,
+)
+from sessions.store import RedisStore, Word
+from sessions.tickets import Tickets
+
+_VERDICTS = {1: Verdict.NEW, 0: Verdict.DUPLICATE, -1: Verdict.FULL}
+
+
+class RedisInbox:
+    """`sessions.inbox.Inbox` on Redis Streams. *consumer* must be unique among all processes. *shards* must be the
+    same everywhere, for ever. Thread-safe, except that one thread at a time may `take`."""
+
+    def __init__(
+        self,
+        store: RedisStore,
+        *,
+        consumer: str,
+        shards: int = 16,
+        lease: timedelta = timedelta(seconds=15),
+        mailbox_limit: int = 200,
+        session_ttl: timedelta = timedelta(hours=1),
+    ) -> None:
+        self._store = store
+        self._keys = Keys(shards)
+        self._consumer = consumer
+        self._lease = lease
+        self._mailbox_limit = mailbox_limit
+        self._session_ttl = session_ttl
+        self._tickets = Tickets(store, self._keys, consumer=consumer, lease=lease)
+        self._dead = DeadLetters(store, self._keys)
+
+    def accept(self, messages: Sequence[Message], *, horizon: timedelta) -> Sequence[Verdict]:
+        places: dict[ConversationId, list[int]] = defaultdict(list)
+        for place, message in enumerate(messages):
+            places[message.conversation].append(place)
+        calls = [self._accept([messages[i] for i in group], horizon) for group in places.values()]
+        verdicts = dict[int, Verdict]()
+        for group, results in zip(places.values(), self._store.run_all(calls), strict=True):
+            verdicts.update(zip(group, (_VERDICTS[result] for result in results), strict=True))
+        return [verdicts[place] for place in range(len(messages))]
+
+    def _accept(self, messages: Sequence[Message], horizon: timedelta) -> Call:
+        conversation = messages[0].conversation.key
+        shard = self._keys.of(conversation)
+        keys = [shard.mail(conversation), shard.turn(conversation), shard.ready]
+        return Call(
+            ACCEPT,
+            [*keys, *(shard.seen(message.key) for message in messages)],
+            [conversation, self._mailbox_limit, max(1, codec.millis(horizon)), *map(codec.dump_message, messages)],
+        )
+
+    def take(self, most: int, *, wait: timedelta) -> Sequence[Ticket]:
+        return self._tickets.take(most, wait)
+
+    def claim(self, ticket: Ticket) -> Turn | None:
+        shard, conversation, fence = self._keys.shards[ticket.shard], ticket.conversation.key, os.urandom(12).hex()
+        expires = self._expiry()
+        keys = [
+            shard.turn(conversation),
+            shard.ready,
+            shard.mail(conversation),
+            shard.conversation(conversation),
+            shard.recent(conversation),
+        ]
+        args: list[Word] = [
+            ticket.entry,
+            self._consumer,
+            fence,
+            codec.millis(self._session_ttl),
+            codec.millis(RECENT_FOR),
+        ]
+        claimed = self._store.run(CLAIM, keys, args)
+        return _turn(Lease(ticket=ticket, fence=fence, expires=expires), claimed) if claimed else None
+
+    def renew(self, leases: Sequence[Lease]) -> Sequence[Lease]:
+        groups: dict[int, list[Lease]] = defaultdict(list)
+        for lease in leases:
+            groups[lease.ticket.shard].append(lease)
+        expires = self._expiry()
+        lost = list[Lease]()
+        answers = self._store.run_all([self._renew(self._keys.shards[n], group) for n, group in groups.items()])
+        for group, kept in zip(groups.values(), answers, strict=True):
+            for lease, is_kept in zip(group, kept, strict=True):
+                if is_kept:
+                    lease.expires = expires
+                else:
+                    lost.append(lease)
+        return lost
+
+    def _renew(self, shard: Shard, leases: Sequence[Lease]) -> Call:
+        turns = [shard.turn(lease.ticket.conversation.key) for lease in leases]
+        holders = [word for lease in leases for word in (lease.ticket.entry, lease.fence)]
+        return Call(RENEW, [shard.ready, *turns], [self._consumer, *holders])
+
+    def commit(
+        self,
+        turn: Turn,
+        stored: StoredReply,
+        exchange: Sequence[HistoryEntry],
+        *,
+        fresh: bool = False,
+        gather: bool = True,
+    ) -> Sequence[Message]:
+        if len(stored.records) != len(stored.reply.parts):
+            raise ValueError(f"{len(stored.reply.parts)} parts with {len(stored.records)} records")
+        conversation = turn.id.key
+        shard = self._shard(turn.lease)
+        keys = [shard.mail(conversation), shard.conversation(conversation), shard.recent(conversation)]
+        args: list[Word] = [
+            int(gather),
+            int(fresh),
+            str(uuid4()) if fresh else turn.conversation.session,
+            codec.millis(self._session_ttl),
+            HISTORY_LENGTH,
+            codec.millis(RECENT_FOR),
+            stored.reply.key,
+            codec.dump_reply(stored.reply),
+            stored.fallback,
+            len(stored.records),
+            len(exchange),
+            *map(codec.dump_record, stored.records),
+            *(codec.digest(part.text) for part in stored.reply.parts),
+            *map(codec.dump_entry, exchange),
+        ]
+        expires = self._expiry()
+        messages = self._held(COMMIT, turn.lease, keys, args)
+        turn.lease.expires = expires
+        return [codec.load_message(message) for message in messages]
+
+    def record(self, lease: Lease, index: int, record: PartRecord) -> None:
+        expires = self._expiry()
+        self._held(RECORD, lease, [], [index, codec.dump_record(record)])
+        lease.expires = expires
+
+    def settle(self, lease: Lease, last: tuple[int, PartRecord] | None = None, *, outcome: str) -> None:
+        shard, conversation = self._shard(lease), lease.ticket.conversation.key
+        final: tuple[Word, Word] = (last[0], codec.dump_record(last[1])) if last else ("", "")
+        self._held(SETTLE, lease, [shard.mail(conversation), shard.journal], [conversation, outcome, *final])
+
+    def postpone(self, lease: Lease, delay: timedelta, *, reason: str) -> None:
+        args: list[Word] = [lease.ticket.conversation.key, codec.millis(delay), reason]
+        self._held(POSTPONE, lease, [self._shard(lease).later], args)
+
+    def park(self, lease: Lease, *, reason: str, detail: str = "") -> None:
+        shard, conversation = self._shard(lease), lease.ticket.conversation.key
+        keys = [shard.mail(conversation), shard.journal, shard.dead]
+        self._held(PARK, lease, keys, [conversation, reason, detail])
+
+    def _held(self, script: Script, lease: Lease, keys: Sequence[str], args: Sequence[Word]) -> Any:
+        """Runs what only the leaseholder may do."""
+        shard, ticket = self._shard(lease), lease.ticket
+        holder = (ticket.entry, self._consumer, lease.fence)
+        keys = [shard.turn(ticket.conversation.key), shard.ready, *keys]
+        answer = self._store.run(script, keys, [*holder, *args])
+        if answer is None:
+            raise LeaseLost(f"another worker has {ticket.conversation.key} now ({script.name})")
+        return answer
+
+    def _shard(self, lease: Lease) -> Shard:
+        return self._keys.shards[lease.ticket.shard]
+
+    def _expiry(self) -> float:
+        """Read before Redis is asked: the lease lasts at least until then."""
+        return time.monotonic() + self._lease.total_seconds()
+
+    def wake(self) -> timedelta:
+        looks = [("ZRANGE", shard.later, 0, WAKE_AT_ONCE - 1, "WITHSCORES") for shard in self._keys.shards]
+        (seconds, micros), *waiting = self._store.commands([("TIME",), *looks])
+        now = seconds * 1000 + micros // 1000
+        calls, next_due = list[Call](), now + codec.millis(LONGEST_SLEEP)
+        for shard, tickets in zip(self._keys.shards, waiting, strict=True):
+            due = [name.decode() for name, score in tickets if score <= now]
+            if due:
+                calls.append(Call(WAKE, [shard.later, shard.ready, *map(shard.turn, due)], due))
+            next_due = min([next_due, *(int(score) for _, score in tickets[len(due) :])])
+            if len(due) == WAKE_AT_ONCE:
+                next_due = now
+        self._store.run_all(calls)
+        return timedelta(milliseconds=next_due - now)
+
+    def observe(self, update: StatusUpdate) -> None:
+        if update.reply_key:
+            key = self._keys.of(update.reply_key).observed(update.reply_key)
+            self._store.command("SET", key, update.platform_id, "PX", codec.millis(OBSERVED_FOR))
+
+    def observed(self, part_key: str) -> str | None:
+        seen = self._store.command("GET", self._keys.of(part_key).observed(part_key))
+        return None if seen is None else str(seen, "utf-8")
+
+    def depths(self) -> Depths:
+        calls = [Call(DEPTHS, [shard.ready, shard.later, shard.dead], []) for shard in self._keys.shards]
+        ready, leased, later, dead, ages = zip(*self._store.run_all(calls), strict=True)
+        oldest = timedelta(milliseconds=max(ages))
+        return Depths(ready=sum(ready), leased=sum(leased), later=sum(later), dead=sum(dead), oldest=oldest)
+
+    def dead_letters(self, *, most: int = 50, before: str = "") -> Sequence[DeadLetter]:
+        return self._dead.newest(most, before)
+
+    def dead_letter(self, letter: str) -> DeadLetter | None:
+        return self._dead.find(letter)
+
+    def redrive(self, letter: str) -> bool:
+        return self._dead.redrive(letter)
+
+
+def _turn(lease: Lease, claimed: Sequence[Any]) -> Turn:
+    """From what the claim script returned."""
+    messages, conversation, recent, flat = claimed
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    return Turn(
+        lease=lease,
+        messages=tuple(map(codec.load_message, messages)),
+        conversation=_conversation(conversation, recent),
+        stored=_stored(fields, lease.ticket.conversation),
+        tries=int(fields[b"tries"]),
+        abandoned=int(fields[b"abandoned"]) - 1,
+        since=codec.from_millis(fields[b"since"]),
+    )
+
+
+def _conversation(stored: Sequence[bytes], recent: Sequence[bytes]) -> Conversation:
+    session, *history = stored or (str(uuid4()).encode(),)
+    sent: dict[str, datetime] = {
+        digest.decode(): codec.from_millis(at) for digest, at in zip(recent[::2], recent[1::2], strict=True)
+    }
+    return Conversation(session=session.decode(), history=tuple(map(codec.load_entry, history)), recent=sent)
+
+
+def _stored(fields: dict[bytes, bytes], conversation: ConversationId) -> StoredReply | None:
+    reply = fields.get(b"reply")
+    if reply is None:
+        return None
+    records = [json.loads(fields[b"part:%d" % i]) for i in range(sum(name[:5] == b"part:" for name in fields))]
+    return codec.load_stored(reply, records, fields[b"fallback"], conversation)

@@ -1,0 +1,18 @@
+"""The engine's fixed measures, shared by both implementations of the inbox."""
+
+from datetime import timedelta
+
+RECENT_FOR = timedelta(minutes=30)
+"""How long a sent text counts as sent lately: WeCom's default duplicate check (WeCom sheet §3.4)."""
+
+OBSERVED_FOR = timedelta(days=1)
+"""How long a status update is remembered."""
+
+HISTORY_LENGTH = 200
+"""Entries of history kept for one conversation; the prompt takes the newest that fit its budget."""
+
+LONGEST_SLEEP = timedelta(hours=1)
+"""What `wake` returns at most."""
+
+WAKE_AT_ONCE = 100
+"""Due tickets that one `wake` moves in each shard; more are moved by the next call, at once."""

@@ -1,0 +1,82 @@
+"""What the in-memory twin remembers: the counterpart of the keys in Redis (sessions/keys.py)."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from adapters.values import ConversationId, Message
+from sessions.inbox import Conversation, DeadLetter, PartRecord, StoredReply
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """A ticket in ready. *owner* is the consumer that holds it since *taken_at*; "": nobody took it."""
+
+    conversation: ConversationId
+    issued_at: datetime
+    owner: str = ""
+    taken_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class TurnState:
+    """What the turn's hash is in Redis."""
+
+    ticket: str = ""
+    fence: str = ""
+    size: int = 0
+    tries: int = 0
+    abandoned: int = 0
+    since: datetime | None = None
+    stored: StoredReply | None = None
+
+
+@dataclass(slots=True)
+class Context:
+    conversation: Conversation
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """How one turn ended."""
+
+    conversation: ConversationId
+    outcome: str
+    reason: str
+    messages: int
+    tries: int
+    reply: str
+    parts: tuple[PartRecord, ...]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What all inboxes of one desk share. *clock* may be replaced by a test's own."""
+
+    clock: Clock = _utc_now
+    changed: threading.Condition = field(default_factory=lambda: threading.Condition(threading.RLock()))
+    seen: dict[str, datetime] = field(default_factory=dict)
+    mail: dict[ConversationId, list[Message]] = field(default_factory=dict)
+    turns: dict[ConversationId, TurnState] = field(default_factory=dict)
+    ready: dict[str, Entry] = field(default_factory=dict)
+    later: dict[ConversationId, datetime] = field(default_factory=dict)
+    contexts: dict[ConversationId, Context] = field(default_factory=dict)
+    recent: dict[ConversationId, dict[str, datetime]] = field(default_factory=dict)
+    sightings: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    dead: dict[str, DeadLetter] = field(default_factory=dict)
+    journal: deque[JournalEntry] = field(default_factory=lambda: deque(maxlen=10_000))
+    issued: int = 0
+
+    def next_id(self) -> str:
+        """Of tickets, fences and dead letters alike; later ones sort later."""
+        self.issued += 1
+        return f"{self.issued:012}"

@@ -1,0 +1,74 @@
+"""The Lua scripts: every change of state is one of these.
+
+A script's text is `prelude.lua` followed by `<name>.lua`; its header there explains its KEYS and ARGV. Redis
+knows a script by its SHA-1, as EVALSHA asks for it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script and the name that Redis gives it."""
+
+    name: str
+    text: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One run of a script: all *keys* lie in one hash slot."""
+
+    script: Script
+    keys: Sequence[str]
+    args: Sequence[str | bytes | int]
+
+
+_FOLDER = files("sessions.scripts")
+_PRELUDE = (_FOLDER / "prelude.lua").read_text("utf-8")
+
+
+def _load(name: str) -> Script:
+    text = f"{_PRELUDE}\n{(_FOLDER / f'{name}.lua').read_text('utf-8')}"
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+ACCEPT = _load("accept")
+CLAIM = _load("claim")
+RENEW = _load("renew")
+COMMIT = _load("commit")
+RECORD = _load("record")
+SETTLE = _load("settle")
+PARK = _load("park")
+POSTPONE = _load("postpone")
+HAND_BACK = _load("hand_back")
+WAKE = _load("wake")
+REDRIVE = _load("redrive")
+DEPTHS = _load("depths")
+TIDY = _load("tidy")
+SWAP_TOKEN = _load("swap_token")
+OPEN_GATE = _load("open_gate")
+MAKE_GROUP = _load("make_group")
+
+ALL = (
+    ACCEPT,
+    CLAIM,
+    RENEW,
+    COMMIT,
+    RECORD,
+    SETTLE,
+    PARK,
+    POSTPONE,
+    HAND_BACK,
+    WAKE,
+    REDRIVE,
+    DEPTHS,
+    TIDY,
+    SWAP_TOKEN,
+    OPEN_GATE,
+    MAKE_GROUP,
+)

@@ -1,0 +1,150 @@
+"""The one way to Redis: bounded waits, no hidden retries, one place where its errors become ours.
+
+redis-py repeats a command up to ten times when its answer is lost, and so does it twice (measured: XADD, INCR and
+RPUSH had two effects); here it never does.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Self
+
+from redis import BlockingConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.retry import Retry
+
+from sessions.durability import examine
+from sessions.errors import StoreDown
+from sessions.scripts import Call, Script
+
+LONGEST_BLOCK = timedelta(seconds=1)
+"""How long one blocking read may take; waiting longer is done in slices."""
+
+Word = str | bytes | int
+
+
+class GroupMissing(StoreDown):
+    """A ready stream has no consumer group: a new or a flushed database."""
+
+
+class RedisStore:
+    """A thread-safe pool of connections. All methods raise :class:`~sessions.errors.StoreDown`."""
+
+    def __init__(self, client: Redis, blocking: Redis) -> None:
+        self._client = client
+        self._blocking = blocking
+        self._execute: Callable[..., Any] = client.execute_command
+        self._execute_blocking: Callable[..., Any] = blocking.execute_command
+
+    @classmethod
+    def open(cls, url: str, *, patience: timedelta, connections: int = 50) -> Self:
+        """*patience* bounds each of: the wait for a free connection, the connect, the answer. *connections* should
+        not be fewer than the threads that use the store. Nothing is connected yet. Raises ValueError for a URL
+        that is none."""
+        return cls(
+            _client(url, connections, patience, patience),
+            _client(url, connections, patience, patience + LONGEST_BLOCK),
+        )
+
+    def close(self) -> None:
+        self._client.connection_pool.disconnect()
+        self._blocking.connection_pool.disconnect()
+
+    def ping(self) -> None:
+        self.command("PING")
+
+    def check_writable(self) -> None:
+        """Writes: a replica, a full memory or a disk that refuses the append-only file are found here."""
+        self.command("SET", "fd:{0}:probe", "1", "EX", 60)
+
+    def check_durable(self, *, allow_volatile: bool = False) -> list[str]:
+        """Raises :class:`~sessions.errors.UnsafeStore` with all reasons at once why accepted messages may be lost
+        here; returns what the operator should hear at start. *allow_volatile* turns reasons that are about
+        persistence into warnings."""
+        with _guarded():
+            return examine(self._client, allow_volatile=allow_volatile)
+
+    def command(self, *words: Word) -> Any:
+        with _guarded():
+            return self._execute(*words)
+
+    def commands(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
+        """Several independent commands in one round trip; what raises is the first that failed."""
+        results = self._pipeline(commands)
+        with _guarded():
+            return [_unless_error(result) for result in results]
+
+    def block(self, *words: Word) -> Any:
+        """A command that waits in Redis for at most :data:`LONGEST_BLOCK`."""
+        with _guarded():
+            return self._execute_blocking(*words)
+
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Word]) -> Any:
+        """One script, one round trip."""
+        with _guarded():
+            try:
+                return self._execute("EVALSHA", script.sha, len(keys), *keys, *args)
+            except NoScriptError:  # it did not run: Redis was restarted or its scripts were flushed
+                return self._execute("EVAL", script.text, len(keys), *keys, *args)
+
+    def run_all(self, calls: Sequence[Call]) -> list[Any]:
+        """Several independent scripts in one round trip."""
+        if len(calls) == 1:
+            return [self.run(calls[0].script, calls[0].keys, calls[0].args)]
+        results = self._pipeline(
+            [("EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.args) for call in calls]
+        )
+        return [self._resolved(call, result) for call, result in zip(calls, results, strict=True)]
+
+    def _resolved(self, call: Call, result: Any) -> Any:
+        if isinstance(result, NoScriptError):
+            return self.run(call.script, call.keys, call.args)
+        with _guarded():
+            return _unless_error(result)
+
+    def _pipeline(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
+        with _guarded():
+            pipeline = self._client.pipeline(transaction=False)
+            queue: Callable[..., Any] = pipeline.execute_command
+            for words in commands:
+                queue(*words)
+            return list(pipeline.execute(raise_on_error=False))
+
+
+def _unless_error(result: Any) -> Any:
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _client(url: str, connections: int, patience: timedelta, answer: timedelta) -> Redis:
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=patience.total_seconds(),
+        socket_connect_timeout=patience.total_seconds(),
+        socket_timeout=answer.total_seconds(),
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        decode_responses=False,
+    )
+    return Redis(connection_pool=pool)
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """The one place where what redis-py raises becomes ours."""
+    try:
+        yield
+    except ResponseError as error:
+        if str(error).startswith(("NOGROUP", "UNBLOCKED")):
+            raise GroupMissing(str(error)) from error
+        raise StoreDown(f"Redis refused: {_without_arguments(error)}") from error
+    except (RedisError, OSError) as error:
+        raise StoreDown(f"Redis does not answer: {type(error).__name__}") from error
+
+
+def _without_arguments(error: ResponseError) -> str:
+    """Redis quotes an unknown command's arguments, and ours hold customers' words."""
+    return str(error).partition(", with args")[0]
