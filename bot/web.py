@@ -123,6 +123,8 @@ class Webhooks:
                     self._inbox.observe(event)
                 case ControlEvent():
                     _note(event)
+        if not events:  # a URL check, or what the channel passes over: another account, an unknown event
+            log("webhook_without_events", channel=channel.name)
         if not messages:
             return "ignored"
         verdicts = self._inbox.accept(messages, horizon=channel.dedupe_horizon)
