@@ -15,7 +15,12 @@ class AdapterError(Exception):
 
 
 class Unverified(AdapterError):
-    """The request carries no valid proof that it comes from the platform."""
+    """The request carries no valid proof that it comes from the platform. *status* is the HTTP answer's, where a
+    platform's own documents name another than 401."""
+
+    def __init__(self, text: str, *, status: int = 401) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Malformed(AdapterError):

@@ -28,6 +28,7 @@ MOST_QUERY_FIELDS = 32
 BODIES: Mapping[int, bytes] = {
     400: b"bad request\n",
     401: b"unauthorized\n",
+    403: b"forbidden\n",
     404: b"not found\n",
     405: b"method not allowed\n",
     408: b"request timeout\n",
@@ -83,7 +84,7 @@ class Webhooks:
             return result, native(channel.answer(request, events))
         except Unverified as error:
             log("webhook_unverified", level="warning", channel=channel.name, reason=str(error))
-            return "unverified", refusal(401)
+            return "unverified", refusal(error.status)
         except Malformed as error:
             log("webhook_malformed", level="warning", channel=channel.name, reason=str(error))
             return "malformed", refusal(400)
