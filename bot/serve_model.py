@@ -4,7 +4,6 @@ The flags beyond the settings are those of the vLLM sheet §1 and §11: bound qu
 503 that our client knows; priority scheduling, request ids and keep-alive lines, which our client uses.
 """
 
-import os
 import shlex
 import shutil
 import sys
@@ -80,10 +79,3 @@ def program() -> str | None:
     """Where `vllm` is: beside our own interpreter, or on the PATH. None: not installed."""
     beside = Path(sys.executable).with_name("vllm")
     return str(beside) if beside.is_file() else shutil.which("vllm")
-
-
-def replace_this_process(arguments: list[str], model: Model) -> None:
-    """Becomes `vllm`, so that signals and the exit code are its own."""
-    found = program()
-    if found is not None:
-        os.execve(found, [found, *arguments[1:]], environment(model, os.environ))

@@ -4,7 +4,7 @@ Services start in the order given and stop in reverse. One that dies is started 
 with a growing pause. A service that says itself that no restart can mend it (a wrong configuration) ends the run.
 
 Nothing is left behind: a child is the leader of a process group of its own (so that Ctrl-C reaches only the
-supervisor, which then stops in order), and on Linux the kernel signals it when the supervisor dies, however it dies.
+supervisor, which then stops in order), and on Linux the kernel signals it when the supervisor dies in any way.
 """
 
 import ctypes
@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Protocol
 
 from bot.logs import log
+from sessions.embedded import EmbeddedRedis
 from sessions.errors import SessionError
 
 FIRST_PAUSE = 0.2
@@ -73,9 +74,10 @@ class Program:
 
     def start(self) -> None:
         self.kill()  # what a dead leader left in its group, such as a web server's workers on our port
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             self.command,
             env={**os.environ, **self.env},
+            stdout=sys.stderr.fileno(),  # ours is the start screen alone
             start_new_session=True,
             preexec_fn=_die_with(os.getpid(), self.death),
         )
@@ -101,6 +103,30 @@ class Program:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+
+@dataclass(kw_only=True)
+class EmbeddedStore:
+    """Our own Redis as a service. It dies with us by its own means (:mod:`sessions.leash`)."""
+
+    redis: EmbeddedRedis
+    name: str = "redis"
+
+    def start(self) -> None:
+        self.redis.start()
+
+    def alive(self) -> bool:
+        return self.redis.alive()
+
+    def final_code(self) -> int | None:
+        return None
+
+    def stop(self, within: timedelta) -> None:
+        self.redis.stop()
+
+    def kill(self) -> None:
+        if self.redis.pid is not None and self.redis.alive():
+            os.kill(self.redis.pid, signal.SIGKILL)
 
 
 def _die_with(parent: int, death: signal.Signals) -> Callable[[], None]:
@@ -136,20 +162,20 @@ class _Kept:
             log("service_died", level="warning", service=self.service.name, restart_in_s=self.pause)
             self.pause = min(max(FIRST_PAUSE, 2 * self.pause), LONGEST_PAUSE)
         elif self.due is not None and now >= self.due:
-            self.start(now)
+            try:
+                self.start(now)
+            except (OSError, SessionError) as error:
+                log("service_not_started", level="error", service=self.service.name, error=error)
 
     def start(self, now: float) -> None:
         self.started, self.due = now, None
-        try:
-            self.service.start()
-        except (OSError, SessionError) as error:
-            log("service_not_started", level="error", service=self.service.name, error=error)
-        else:
-            log("service_started", service=self.service.name)
+        self.service.start()
+        log("service_started", service=self.service.name)
 
 
 class Supervisor:
-    """Runs *services* until a signal comes. *patience* bounds the whole of stopping."""
+    """Runs *services* until a signal comes. *patience* bounds the whole of stopping. A failure of the very first
+    start is raised; later ones are logged, and the start is tried again."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ from bot.web import create_app
 from bot.worker import Worker, WorkerRules
 from inference.assistant import Assistant, AssistantSettings
 from inference.faq import Faq
-from inference.values import Model
+from inference.values import Knowledge, Model
 from inference.vllm import VllmModel
 from sessions.engine import RedisInbox
 from sessions.errors import StoreDown
@@ -128,7 +128,7 @@ def build_model(config: Config) -> Model | None:
 def _assistant(settings: configuration.Assistant, model: Model | None) -> Assistant:
     return Assistant(
         model,
-        Faq.load(settings.faq or Path(str(files("inference") / "data" / "example_faq.csv"))),
+        load_knowledge(settings),
         AssistantSettings(
             company_name=settings.company_name,
             system_prompt=settings.system_prompt,
@@ -136,6 +136,11 @@ def _assistant(settings: configuration.Assistant, model: Model | None) -> Assist
             fallback_text=settings.fallback_text,
         ),
     )
+
+
+def load_knowledge(settings: configuration.Assistant) -> Knowledge:
+    """The assistant's FAQ file, else the example shop's. Raises OSError or ValueError for one that cannot be read."""
+    return Faq.load(settings.faq or Path(str(files("inference") / "data" / "example_faq.csv")))
 
 
 def web_app() -> Flask:

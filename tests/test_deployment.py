@@ -1,6 +1,7 @@
-"""What the container files promise: nothing runs as root, nothing is published but the front, Redis loses nothing."""
+"""What the container files promise: nothing runs as root, only the front is published, Redis loses nothing."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def nginx() -> str:
 
 def options(words: list[str]) -> dict[str, str]:
     """`--name value` pairs of a command line."""
-    return {name: value for name, value in zip(words, words[1:], strict=False) if name.startswith("--")}
+    return {name: value for name, value in pairwise(words) if name.startswith("--")}
 
 
 def test_only_the_front_is_reachable_from_outside(services: dict[str, Service]) -> None:

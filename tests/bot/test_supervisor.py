@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -196,27 +195,29 @@ def test_a_child_that_no_restart_can_mend_ends_the_run_with_its_code(desk: Desk)
     assert desk.starts("misconfigured") == 1
 
 
-def test_a_program_that_cannot_be_started_is_tried_again() -> None:
-    tries = 0
+def test_a_program_that_cannot_be_started_at_all_is_an_error() -> None:
+    missing = Program(name="web", command=["/no/such/program"])
+    with pytest.raises(FileNotFoundError):
+        Supervisor([missing]).run()
+
+
+def test_a_restart_that_fails_is_tried_again(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.symlink_to("/bin/true")
+    fragile = Program(name="web", command=[str(program)])
+    ticks = 0
 
     def announce() -> bool:
-        nonlocal tries
-        tries += 1
-        if tries == 12:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 1:
+            program.unlink()
+        elif ticks == 10:
+            program.write_text(f"#!/bin/sh\ntouch {tmp_path}/back\nsleep 60\n")
+            program.chmod(0o700)
+        elif (tmp_path / "back").exists() or ticks == 150:
             signal.raise_signal(signal.SIGTERM)
         return False
 
-    missing = Missing(name="web", command=["/no/such/program"])
-    assert Supervisor([missing], patience=timedelta(seconds=1)).run(announce) == 0
-    assert missing.starts >= 3
-
-
-@dataclass(kw_only=True)
-class Missing(Program):
-    """Counts its starts."""
-
-    starts: int = 0
-
-    def start(self) -> None:
-        self.starts += 1
-        super().start()
+    assert Supervisor([fragile], patience=timedelta(seconds=3)).run(announce) == 0
+    assert (tmp_path / "back").exists()

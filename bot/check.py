@@ -1,0 +1,120 @@
+"""`frontdesk check`: what an answer to a customer needs, looked at piece by piece, each with the next step."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+
+from adapters.channel import Finding
+from adapters.tokens import MemoryTokenStore
+from bot import model_health
+from bot.config import Config
+from bot.data_dir import why_not_writable
+from bot.redis_url import embedded_url
+from bot.wiring import build_channels, load_knowledge
+from sessions.embedded import find_server
+from sessions.errors import NoServer, StoreDown, UnsafeStore
+from sessions.store import RedisStore
+
+LIMIT = timedelta(seconds=20)
+"""For all platforms and replicas together, since they are asked at the same time."""
+
+
+def findings(config: Config, *, limit: timedelta = LIMIT) -> Iterator[Finding]:
+    """One finding after the other, the near things first."""
+    yield Finding(what=f"configuration {config.path or 'from the environment'}", ok=True)
+    for warning in config.warnings:
+        yield Finding(what="configuration", ok=True, next_step=warning)
+    yield _data_dir(config)
+    yield from _redis(config)
+    yield from _knowledge(config)
+    yield from _at_once(_remote(config), limit)
+
+
+def _data_dir(config: Config) -> Finding:
+    problem = why_not_writable(config.server.data_dir)
+    return Finding(what=f"data_dir {config.server.data_dir}", ok=problem is None, next_step=problem or "")
+
+
+def _redis(config: Config) -> Iterator[Finding]:
+    url = config.redis.url or embedded_url(config)
+    if url is None:
+        yield _embedded()
+        return
+    store = RedisStore.open(url, patience=timedelta(seconds=5), connections=1)
+    try:
+        warnings = store.check_durable(allow_volatile=config.redis.allow_volatile)
+        store.check_writable()
+    except StoreDown:
+        step = "does not answer, or takes no writes: start it, or correct redis.url"
+        yield Finding(what="redis", ok=False, next_step=step)
+    except UnsafeStore as error:
+        yield Finding(what="redis", ok=False, next_step=" ".join(str(error).split("\n")))
+    else:
+        yield Finding(what="redis answers, takes writes and keeps them", ok=True)
+        yield from (Finding(what="redis", ok=True, next_step=warning) for warning in warnings)
+    finally:
+        store.close()
+
+
+def _embedded() -> Finding:
+    try:
+        server = find_server()
+    except NoServer as error:
+        return Finding(what="redis", ok=False, next_step=str(error))
+    return Finding(what=f"redis: `frontdesk run` will start {server}", ok=True)
+
+
+def _knowledge(config: Config) -> Iterator[Finding]:
+    for name, assistant in config.assistants.items():
+        what = f"FAQ of {name}"
+        try:
+            load_knowledge(assistant)
+        except (OSError, ValueError) as error:
+            where = f"assistants.{name}.faq"
+            yield Finding(
+                what=what, ok=False, next_step=f"{where} cannot be read ({error}): CSV with question,answer"
+            )
+        else:
+            yield Finding(what=what, ok=True)
+
+
+def _remote(config: Config) -> Mapping[str, Callable[[], Sequence[Finding]]]:
+    """What is asked over the network, by name. Channels get tokens of their own, so that each is really asked."""
+    key = config.model.api_key.get_secret_value()
+    calls: dict[str, Callable[[], Sequence[Finding]]] = {
+        f"model {replica}": partial(_replica, replica, config.model.name, key) for replica in config.model.replicas
+    }
+    for name, channel in build_channels(config, MemoryTokenStore()).items():
+        calls[f"channel {name}"] = channel.check
+    return calls
+
+
+def _replica(replica: str, name: str, key: str) -> Sequence[Finding]:
+    return [model_health.examine(replica, name, key)]
+
+
+def _at_once(calls: Mapping[str, Callable[[], Sequence[Finding]]], limit: timedelta) -> Iterator[Finding]:
+    """All calls in threads of their own; those that are not done within *limit* are left behind, and said so."""
+    done: queue.SimpleQueue[tuple[str, Sequence[Finding]]] = queue.SimpleQueue()
+    for name, call in calls.items():
+        threading.Thread(target=_into, args=(done, name, call), daemon=True).start()
+    end = time.monotonic() + limit.total_seconds()
+    results: dict[str, Sequence[Finding]] = {}
+    while len(results) < len(calls):
+        try:
+            name, found = done.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            break
+        results[name] = found
+    for name in calls:
+        late = [Finding(what=name, ok=False, next_step=f"no answer within {limit.seconds} s: look at the network")]
+        yield from results.get(name, late)
+
+
+def _into(
+    done: "queue.SimpleQueue[tuple[str, Sequence[Finding]]]", name: str, call: Callable[[], Sequence[Finding]]
+) -> None:
+    done.put((name, call()))

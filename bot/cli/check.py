@@ -1,0 +1,31 @@
+"""`frontdesk check`: is everything there that a customer's answer needs?"""
+
+from pathlib import Path
+
+import click
+
+from bot.cli import exits
+
+
+@click.command()
+@click.pass_obj
+def check(config: Path | None) -> None:
+    """Ask Redis, the model and every platform whether this configuration works.
+
+    One line each: `ok` or `FAIL`, and the next step. Exit code 1 if any fails.
+
+    \b
+    Examples:
+      frontdesk check
+      frontdesk --config /etc/frontdesk.toml check
+    """
+    from bot.check import findings
+    from bot.wiring import read_config
+
+    failed = 0
+    for finding in findings(read_config(config)):
+        failed += not finding.ok
+        step = f" — {finding.next_step}" if finding.next_step else ""
+        click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}{step}")
+    if failed:
+        raise SystemExit(exits.FAILED)

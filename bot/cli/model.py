@@ -1,0 +1,36 @@
+"""`frontdesk model`: vLLM from the configuration."""
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--print", "only_print", is_flag=True, help="Show the command, quoted for a shell, and do nothing.")
+@click.pass_obj
+def model(config: Path | None, only_print: bool) -> None:
+    """Start vLLM with the settings of [model] and [model.serve].
+
+    The API key goes to vLLM by its environment (VLLM_API_KEY), never by a flag.
+
+    \b
+    Examples:
+      frontdesk model --print
+      frontdesk model
+      FRONTDESK__MODEL__SERVE__TENSOR_PARALLEL_SIZE=2 frontdesk model
+    """
+    from bot import serve_model
+    from bot.cli.become import become
+    from bot.cli.faults import Unavailable
+    from bot.wiring import read_config
+
+    settings = read_config(config).model
+    arguments = serve_model.command(settings)
+    if only_print:
+        click.echo(serve_model.quoted(arguments))
+        return
+    program = serve_model.program()
+    if program is None:
+        raise Unavailable("vLLM is not installed here: pip install 'frontdesk[vllm]' (--print shows the command)")
+    become([program, *arguments[1:]], serve_model.environment(settings, os.environ))
