@@ -19,7 +19,8 @@ from bot.logs import log
 from bot.rules import TurnRules
 from inference.assistant import Assistant
 from inference.values import Answer, ChatMessage, Question, Source
-from sessions.inbox import HistoryEntry, Inbox, PartRecord, PartState, StoredReply, Turn, digest
+from sessions.codec import digest
+from sessions.inbox import HistoryEntry, Inbox, PartRecord, PartState, StoredReply, Turn
 
 REPEATED_WITHIN = timedelta(minutes=30)
 """WeCom's duplicate check swallows an identical body for this long (WeCom sheet §3.3)."""

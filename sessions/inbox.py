@@ -6,7 +6,6 @@ after `claim` first checks that the lease is still its own and raises :class:`~s
 All may raise :class:`~sessions.errors.StoreDown`.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,11 +13,6 @@ from enum import StrEnum
 from typing import Protocol
 
 from adapters.values import ConversationId, Message, Reply, StatusUpdate
-
-
-def digest(text: str) -> str:
-    """Names a sent text in `Conversation.recent`: 16 hex characters."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Verdict(StrEnum):

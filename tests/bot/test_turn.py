@@ -31,6 +31,7 @@ from inference.values import Passage
 from sessions.errors import LeaseLost
 from sessions.inbox import Turn
 from sessions.memory import MemoryInbox
+from sessions.memory_state import Memory
 
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -58,7 +59,7 @@ class Room:
 
     def __init__(self, promise: Promise = Promise.KEYED, rules: TurnRules | None = None) -> None:
         self.clock = Clock()
-        self.inbox = MemoryInbox(clock=self.clock)
+        self.inbox = MemoryInbox(Memory(clock=self.clock))
         self.model = ScriptedModel()
         services = Services(http=PlatformHttp(), tokens=MemoryTokenStore(), now=self.clock)
         kind: type[MemoryChannel] = type("Twin", (MemoryChannel,), {"promise": promise})
