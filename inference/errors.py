@@ -29,3 +29,7 @@ class ModelFailed(ModelError):
 
 class ModelRefused(ModelError):
     """The model server rejects the request."""
+
+
+class ContextTooLong(ModelRefused):
+    """The prompt does not fit the model's context (two texts, vLLM sheet §0.6): drop the oldest turns."""

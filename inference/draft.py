@@ -1,0 +1,117 @@
+"""The answer as it grows, event by event: what counts as content, as a sign of life, and as a whole answer."""
+
+import json
+import re
+from typing import Any
+
+from inference.trouble import (
+    CUT_EARLY,
+    CUT_LATE,
+    FINISHES,
+    TOO_LARGE,
+    UNREADABLE,
+    AttemptFailed,
+    of_error_event,
+    unknown_finish,
+)
+from inference.values import Completion
+
+LONGEST_TEXT = 200_000
+"""Characters; the largest max_tokens that is asked for makes far fewer."""
+
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Draft:
+    """Takes the events of one attempt. Reasoning (`reasoning`, or `reasoning_content` of old servers) is a sign of
+    life and nothing more; tool calls that nobody offered a tool for are dropped."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._pieces: list[str] = []
+        self._length = 0
+        self._finish: object = None
+        self._usage: dict[str, Any] = {}
+        self.seen = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether any word of the answer itself has come."""
+        return self._length > 0
+
+    def take(self, data: bytes) -> bool:
+        """One event's data. True: the model is at work (the role-only first event and usage are no such sign)."""
+        event = self._object(data)
+        self.seen += 1
+        if event.get("error"):
+            raise of_error_event(event["error"], where=self._where, started=self.started)
+        if isinstance(usage := event.get("usage"), dict):
+            self._usage = usage
+        signs = [self._take_choice(choice) for choice in event.get("choices") or ()]
+        return any(signs)
+
+    def _object(self, data: bytes) -> dict[str, Any]:
+        try:
+            event = json.loads(data.decode())
+        except (ValueError, RecursionError):
+            raise AttemptFailed(UNREADABLE, where=self._where) from None
+        if not isinstance(event, dict) or not isinstance(event.get("choices") or [], list):
+            raise AttemptFailed(UNREADABLE, where=self._where)
+        return event
+
+    def _take_choice(self, choice: Any) -> bool:
+        """*choice* of a stream has a delta, a plain completion's has a message; they are alike."""
+        if not isinstance(choice, dict):
+            raise AttemptFailed(UNREADABLE, where=self._where)
+        if choice.get("index"):
+            return False
+        delta = choice.get("delta") or choice.get("message") or {}
+        content = delta.get("content") if isinstance(delta, dict) else delta
+        if content is not None and not isinstance(content, str):
+            raise AttemptFailed(UNREADABLE, where=self._where)
+        self._finish = choice.get("finish_reason") or self._finish
+        if content:
+            self._pieces.append(content)
+            self._length += len(content)
+            if self._length > LONGEST_TEXT:
+                raise AttemptFailed(TOO_LARGE, where=self._where)
+        return bool(content or any(delta.get(k) for k in ("reasoning", "reasoning_content", "tool_calls")))
+
+    def must_be_whole(self) -> None:
+        """For an answer that came as one piece: without an end it is of the wrong shape, not cut."""
+        if self._finish is None:
+            raise AttemptFailed(UNREADABLE, where=self._where)
+
+    def completion(self) -> Completion:
+        """The whole answer. Its text is empty where the model spent all tokens before the first word. `[DONE]`
+        alone is no completion: an aborted stream ends with it, too (§0.1)."""
+        finish = self._finish
+        if finish is None or finish == "abort":
+            raise AttemptFailed(CUT_LATE if self.started else CUT_EARLY, where=self._where)
+        if finish not in ("stop", "length"):
+            rule = FINISHES.get(finish) if isinstance(finish, str) else None
+            raise AttemptFailed(rule or unknown_finish(), where=self._where)
+        whole = "".join(self._pieces)
+        text = readable(whole)
+        return Completion(
+            text=text,
+            finish="length" if "<|" in whole else str(finish),
+            prompt_tokens=_count(self._usage.get("prompt_tokens")),
+            completion_tokens=_count(self._usage.get("completion_tokens")),
+        )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def readable(text: str) -> str:
+    """*text* as a customer may see it: without thoughts (a server without its reasoning parser leaves them in the
+    content), without Harmony markup and what follows it (§0.8), without control characters or lone surrogates."""
+    text = _THOUGHT.sub("", text)
+    text = text.rsplit("</think>", 1)[-1]  # chat templates that open the thought themselves
+    text = text.split("<|", 1)[0]
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _CONTROL.sub("", text).strip()

@@ -1,0 +1,175 @@
+"""One request to one replica and its answer. Whatever goes wrong becomes an AttemptFailed with its rule."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.cookies import RequestsCookieJar
+from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
+
+from inference.deadline import Clock, DeadlineAdapter
+from inference.draft import Draft
+from inference.sse import DONE, EventReader
+from inference.trouble import (
+    CUT_EARLY,
+    CUT_LATE,
+    DROPPED,
+    SILENT,
+    TOO_LARGE,
+    TOO_LATE,
+    UNREACHABLE,
+    UNREADABLE,
+    AttemptFailed,
+    of_status,
+)
+from inference.values import Completion
+
+LARGEST_ANSWER = 8 * 1024 * 1024
+"""Bytes of one answer: some 25,000 events of vLLM's, and max_tokens asks for far fewer."""
+LARGEST_ERROR = 64 * 1024
+ENDING = timedelta(seconds=0.2)
+"""How long the end of the HTTP answer may follow `[DONE]`; only then can its connection be used again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Time limits of one attempt, all within the call's deadline. *connect* is short, so that a dead host costs a
+    customer less than a second before another replica is asked; a lost packet is made up for by the repeat.
+    *first*: until the model is at work (first token, thinking included). *between*: from token to token; a server
+    stopped by SIGTERM was seen to leave streams hanging (sheet §0.11)."""
+
+    connect: timedelta = timedelta(seconds=0.9)
+    first: timedelta = timedelta(seconds=30)
+    between: timedelta = timedelta(seconds=15)
+    error_body: timedelta = timedelta(seconds=2)
+
+
+class Wire:
+    """The connections to all replicas of a model, shared by all calls of a process."""
+
+    def __init__(self, api_key: str, limits: Limits, *, connections: int) -> None:
+        """No environment (a proxy variable must not carry customers' words away), no cookies, no compression."""
+        self._limits = limits
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.update(
+            {
+                "Content-Type": "application/json",
+                "Accept": "text/event-stream, application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": "Frontdesk/0.1",
+            }
+        )
+        if api_key:
+            self._session.headers["Authorization"] = f"Bearer {api_key}"
+        adapter = DeadlineAdapter(connections=connections)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def ask(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        where: str,
+        session: str,
+        clock: Clock,
+        alive: Callable[[], None],
+    ) -> Completion:
+        """Posts *body* and reads the whole answer. *where* names the replica, *session* the conversation (to a
+        router); *alive* is called once the model is at work. Raises AttemptFailed."""
+        draft = Draft(where)
+        clock.expect(self._limits.first)
+        try:
+            with clock.running(), self._post(url, body, session, clock) as response:
+                self._read(response, draft, where, clock, alive)
+        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError):
+            raise AttemptFailed(UNREACHABLE, where=where) from None
+        except (requests.Timeout, ReadTimeoutError, TimeoutError):
+            raise AttemptFailed(SILENT if clock.left else TOO_LATE, where=where) from None
+        except requests.ConnectionError as error:
+            unsent = bool(error.args) and isinstance(error.args[0], MaxRetryError)
+            raise AttemptFailed(UNREACHABLE if unsent else DROPPED, where=where) from None
+        except (requests.RequestException, HTTPError):
+            raise AttemptFailed(CUT_LATE if draft.started else CUT_EARLY, where=where) from None
+        return draft.completion()
+
+    def _post(self, url: str, body: Mapping[str, Any], session: str, clock: Clock) -> requests.Response:
+        """Returns when the status line and headers are there."""
+        left = max(clock.left.total_seconds(), 0.001)
+        return self._session.post(
+            url,
+            data=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+            headers={"X-Request-Id": uuid.uuid4().hex, "X-Session-ID": session},
+            timeout=(min(self._limits.connect.total_seconds(), left), left),
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _read(
+        self, response: requests.Response, draft: Draft, where: str, clock: Clock, alive: Callable[[], None]
+    ) -> None:
+        if response.status_code != 200:
+            clock.expect(self._limits.error_body)
+            raise of_status(response.status_code, _error_body(response), response.headers, where=where)
+        kind = response.headers.get("Content-Type", "")
+        if "json" in kind:
+            alive()
+            draft.take(b"".join(_chunks(response, where)))
+            draft.must_be_whole()
+        else:
+            self._read_events(response, draft, where, clock, alive)
+            if not draft.seen and "event-stream" not in kind:
+                raise AttemptFailed(UNREADABLE, where=where)
+
+    def _read_events(
+        self, response: requests.Response, draft: Draft, where: str, clock: Clock, alive: Callable[[], None]
+    ) -> None:
+        reader = EventReader()
+        for chunk in _chunks(response, where):
+            for data in reader.feed(chunk):
+                if data == DONE:
+                    clock.expect(ENDING)
+                    _drain(response)
+                    return
+                if draft.take(data):
+                    alive()
+                    clock.expect(self._limits.between)
+
+
+def _chunks(response: requests.Response, where: str) -> Iterator[bytes]:
+    """What has come, as it comes, undecoded: a compressed answer was not asked for and could be a bomb."""
+    size = 0
+    while chunk := response.raw.read1(64 * 1024, decode_content=False):
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            raise AttemptFailed(TOO_LARGE, where=where)
+        yield chunk
+
+
+def _error_body(response: requests.Response) -> bytes:
+    """What there is of it: the status alone decides but for one case."""
+    body = b""
+    try:
+        while len(body) < LARGEST_ERROR and (chunk := response.raw.read1(LARGEST_ERROR, decode_content=False)):
+            body += chunk
+    except (HTTPError, TimeoutError):
+        pass
+    return body
+
+
+def _drain(response: requests.Response) -> None:
+    try:
+        while response.raw.read1(64 * 1024, decode_content=False):
+            pass
+    except (HTTPError, TimeoutError):
+        pass

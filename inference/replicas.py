@@ -1,0 +1,130 @@
+"""Several model servers: who gets a conversation, and who is left out for a while.
+
+A conversation prefers one replica for its prefix cache (rendezvous hashing: when a replica goes, only its own
+conversations move). A preferred replica with far more work than the others' mean spills over to the idlest one.
+Health is passive: what attempts meet. After a failure a replica rests, and the next request after the rest is its
+probe; after three failures in a row it gets nothing but probes. State is per process.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from inference.trouble import Health
+
+SPILL_FACTOR = 1.25
+SPILL_MARGIN = 4
+"""Spill over beyond 1.25 × the mean of outstanding requests + 4: small numbers are no imbalance."""
+
+FIRST_REST = 1.0
+LONGEST_REST = 15.0
+DOWN_AFTER = 3
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Replica:
+    """One base URL (ending in /v1) and what is known of it. *name* is host and port, for logs."""
+
+    url: str
+    name: str = field(init=False)
+    outstanding: int = 0
+    failures: int = 0
+    rests_until: float = 0.0
+    probing: bool = False
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        self.name = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+    def ready(self, now: float) -> bool:
+        """Up and rested; or failed, rested, and not being probed yet."""
+        return now >= self.rests_until and not (self.failures and self.probing)
+
+    @property
+    def down(self) -> bool:
+        return self.failures >= DOWN_AFTER
+
+    def affinity(self, conversation: str) -> bytes:
+        return hashlib.blake2b(f"{self.url}\n{conversation}".encode(), digest_size=8).digest()
+
+
+class Replicas:
+    """All replicas of one model. Thread-safe."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        if not urls:
+            raise ValueError("a model needs at least one replica")
+        self._replicas = tuple(Replica(url=url.rstrip("/")) for url in urls)
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._replicas)
+
+    def available(self) -> bool:
+        """Whether any replica is believed to be up, or is due for a probe."""
+        now = time.monotonic()
+        with self._lock:
+            return any(not replica.down or replica.ready(now) for replica in self._replicas)
+
+    def another(self, than: Replica) -> bool:
+        """Whether a replica other than *than* could take a request at once."""
+        now = time.monotonic()
+        with self._lock:
+            return any(replica.ready(now) for replica in self._replicas if replica is not than)
+
+    @contextmanager
+    def serving(self, conversation: str, *, avoid: Sequence[Replica] = ()) -> Iterator[Replica | None]:
+        """Picks a replica for one attempt and counts the attempt as its work meanwhile. None: all are down.
+        *avoid* those that this request already failed at, if there is any other."""
+        with self._lock:
+            replica = self._pick(conversation, avoid)
+            probe = replica is not None and replica.failures > 0 and not replica.probing
+            if replica:
+                replica.outstanding += 1
+                replica.probing |= probe
+        try:
+            yield replica
+        finally:
+            if replica:
+                with self._lock:
+                    replica.outstanding -= 1
+                    replica.probing &= not probe
+
+    def note(self, replica: Replica, health: Health, rest: timedelta | None = None) -> None:
+        """What an attempt said of *replica*; *rest* is what the server asked for."""
+        now = time.monotonic()
+        with self._lock:
+            if health is Health.UP:
+                replica.failures = 0
+                replica.rests_until = 0.0
+                replica.probing = False
+            elif (
+                health is not Health.UNKNOWN and now >= replica.rests_until
+            ):  # what fails during a rest belongs to the same incident
+                replica.failures += health is Health.DOWN
+                pause = min(FIRST_REST * 2.0 ** min(max(0, replica.failures - 1), 10), LONGEST_REST)
+                replica.rests_until = now + (rest.total_seconds() if rest else pause)
+
+    def _pick(self, conversation: str, avoid: Sequence[Replica]) -> Replica | None:
+        now = time.monotonic()
+        ready = [replica for replica in self._replicas if replica.ready(now)]
+        fresh = [replica for replica in ready if replica not in avoid]
+        if chosen := self._preferred(fresh or ready, conversation):
+            return chosen
+        doubtful = [replica for replica in self._replicas if not replica.down]
+        return min(doubtful, key=lambda replica: replica.rests_until, default=None)
+
+    @staticmethod
+    def _preferred(among: Sequence[Replica], conversation: str) -> Replica | None:
+        if not among:
+            return None
+        preferred = max(among, key=lambda replica: replica.affinity(conversation))
+        mean = sum(replica.outstanding for replica in among) / len(among)
+        if preferred.outstanding <= SPILL_FACTOR * mean + SPILL_MARGIN:
+            return preferred
+        return min(among, key=lambda replica: replica.outstanding)

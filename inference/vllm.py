@@ -1,0 +1,148 @@
+"""The model behind vLLM: streaming chat completions from one or more replicas, within one deadline.
+
+Everything an attempt can meet is a row of :mod:`inference.trouble`; this file decides on the attempts. Nothing is
+shown to the customer before the answer is whole, so a repeat is never seen; it is made where it is safe and cheap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    wait_exponential_jitter,
+)
+
+from inference.deadline import Clock
+from inference.errors import ModelFailed
+from inference.exchange import Limits, Wire
+from inference.replicas import Replica, Replicas
+from inference.trouble import NO_REPLICA, TOO_LATE, AttemptFailed, Health, Repeat
+from inference.values import ChatMessage, Completion
+
+ATTEMPTS = 4
+LARGER_BUDGET = 3
+"""Times max_tokens, when thinking ate the first budget before any word of the answer (sheet §0.7)."""
+
+_WAIT = wait_exponential_jitter(initial=0.5, max=8, jitter=0.5)
+
+
+class VllmModel:
+    """A :class:`~inference.values.Model`. Thread-safe: all turns of a process share one, and it starts no thread.
+
+    *replicas* are base URLs ending in /v1. *reasoning_effort* "" is for models that do not think; gpt-oss knows
+    low, medium and high, and changing it loses the prefix cache (sheet §7). *connections*: kept open a replica.
+    """
+
+    def __init__(
+        self,
+        replicas: Sequence[str],
+        name: str,
+        api_key: str = "",
+        *,
+        reasoning_effort: str = "low",
+        temperature: float | None = None,
+        limits: Limits | None = None,
+        connections: int = 1000,
+    ) -> None:
+        self._replicas = Replicas(replicas)
+        self._wire = Wire(api_key, limits or Limits(), connections=connections)
+        self._fixed: dict[str, Any] = {"model": name, "stream": True, "stream_options": {"include_usage": True}}
+        if reasoning_effort:
+            self._fixed["reasoning_effort"] = reasoning_effort
+        if temperature is not None:
+            self._fixed["temperature"] = temperature
+
+    def complete(
+        self, messages: Sequence[ChatMessage], *, conversation: str, deadline: timedelta, max_tokens: int
+    ) -> Completion:
+        body = self._fixed | {
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "max_tokens": max_tokens,
+        }
+        call = _Call(wire=self._wire, replicas=self._replicas, conversation=conversation, clock=Clock(deadline))
+        completion = call.run(body)
+        if not completion.text and completion.finish == "length":
+            completion = call.run(body | {"max_tokens": max_tokens * LARGER_BUDGET})
+        if not completion.text:
+            raise ModelFailed(f"the answer is empty (finish_reason {completion.finish})")
+        return completion
+
+    def available(self) -> bool:
+        return self._replicas.available()
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    """One answer: as many attempts as are safe, within the deadline."""
+
+    wire: Wire
+    replicas: Replicas
+    conversation: str
+    clock: Clock
+    failed_at: list[Replica] = field(default_factory=list)
+    repeated: bool = False
+
+    def run(self, body: dict[str, Any]) -> Completion:
+        retrying = Retrying(
+            retry=retry_if_exception(self._may_repeat),
+            stop=self._enough,
+            wait=self._wait,
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, body)
+        except AttemptFailed as failed:
+            raise failed.error from None
+
+    def _attempt(self, body: dict[str, Any]) -> Completion:
+        if not self.clock.left:
+            raise AttemptFailed(TOO_LATE)
+        with self.replicas.serving(self.conversation, avoid=self.failed_at) as replica:
+            if replica is None:
+                raise AttemptFailed(NO_REPLICA)
+            try:
+                return self.wire.ask(
+                    f"{replica.url}/chat/completions",
+                    body,
+                    where=replica.name,
+                    session=sha256(self.conversation.encode("utf-8", "replace")).hexdigest()[:32],
+                    clock=self.clock,
+                    alive=lambda: self.replicas.note(replica, Health.UP),
+                )
+            except AttemptFailed as failed:
+                self.failed_at.append(replica)
+                self.replicas.note(replica, failed.rule.health, failed.retry_after)
+                raise
+
+    def _may_repeat(self, error: BaseException) -> bool:
+        rule = error.rule if isinstance(error, AttemptFailed) else None
+        if rule is None or rule.repeat is Repeat.NEVER:
+            return False
+        if rule.repeat is Repeat.FREELY:
+            return True
+        allowed = not self.repeated and (rule.repeat is Repeat.ONCE or self._another_is_ready())
+        self.repeated = True
+        return allowed
+
+    def _wait(self, state: RetryCallState) -> float:
+        """None where another replica stands ready, else a growing one, and never less than Retry-After."""
+        if self._another_is_ready():
+            return 0.0
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, AttemptFailed) else None
+        return max(_WAIT(state), asked.total_seconds() if asked else 0.0)
+
+    def _enough(self, state: RetryCallState) -> bool:
+        most = max(ATTEMPTS, len(self.replicas) + 1)
+        return state.attempt_number >= most or state.upcoming_sleep >= self.clock.left.total_seconds()
+
+    def _another_is_ready(self) -> bool:
+        return bool(self.failed_at) and self.replicas.another(self.failed_at[-1])
