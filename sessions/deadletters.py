@@ -12,7 +12,7 @@ from sessions.codec import dump_message, from_millis, load_messages, load_stored
 from sessions.inbox import DeadLetter
 from sessions.keys import Keys, Shard
 from sessions.scripts import REDRIVE
-from sessions.store import RedisStore
+from sessions.store import RedisStore, pairs
 
 _ID = re.compile(r"(\d{1,16})-(\d{1,16})\.(\d{1,6})", re.ASCII)
 
@@ -34,7 +34,7 @@ class DeadLetters:
         )
         found: list[tuple[Place, Fields]] = []
         for shard, entries in zip(self._keys.shards, looks, strict=True):
-            found += [(_place_of(entry, shard), fields) for entry, fields in entries]
+            found += [(_place_of(entry, shard), pairs(fields)) for entry, fields in entries]
         found.sort(key=lambda item: item[0], reverse=True)
         return [_letter(place, fields) for place, fields in found[:most]]
 
@@ -44,7 +44,7 @@ class DeadLetters:
             return None
         entry = f"{place[0]}-{place[1]}"
         entries = self._store.command("XRANGE", self._keys.shards[place[2]].dead, entry, entry)
-        return _letter(place, entries[0][1]) if entries else None
+        return _letter(place, pairs(entries[0][1])) if entries else None
 
     def redrive(self, letter: str) -> bool:
         found, place = self.find(letter), _place(letter)

@@ -10,7 +10,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -46,7 +46,7 @@ from sessions.scripts import (
     Call,
     Script,
 )
-from sessions.store import RedisStore, Word
+from sessions.store import RedisStore, Word, pairs
 from sessions.tickets import Tickets
 
 _VERDICTS = {1: Verdict.NEW, 0: Verdict.DUPLICATE, -1: Verdict.FULL}
@@ -212,13 +212,14 @@ class RedisInbox:
     def wake(self) -> timedelta:
         looks = [("ZRANGE", shard.later, 0, WAKE_AT_ONCE - 1, "WITHSCORES") for shard in self._keys.shards]
         (seconds, micros), *waiting = self._store.commands([("TIME",), *looks])
-        now = seconds * 1000 + micros // 1000
+        now = int(seconds) * 1000 + int(micros) // 1000
         calls, next_due = list[Call](), now + codec.millis(LONGEST_SLEEP)
-        for shard, tickets in zip(self._keys.shards, waiting, strict=True):
-            due = [name.decode() for name, score in tickets if score <= now]
+        for shard, flat in zip(self._keys.shards, waiting, strict=True):
+            tickets = pairs(flat)
+            due = [name.decode() for name, at in tickets.items() if int(at) <= now]
             if due:
                 calls.append(Call(WAKE, [shard.later, shard.ready, *map(shard.turn, due)], due))
-            next_due = min([next_due, *(int(score) for _, score in tickets[len(due) :])])
+            next_due = min([next_due, *(int(at) for at in tickets.values() if int(at) > now)])
             if len(due) == WAKE_AT_ONCE:
                 next_due = now
         self._store.run_all(calls)
@@ -252,7 +253,7 @@ class RedisInbox:
 def _turn(lease: Lease, claimed: Sequence[Any]) -> Turn:
     """From what the claim script returned."""
     messages, conversation, recent, flat = claimed
-    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    fields = pairs(flat)
     return Turn(
         lease=lease,
         messages=tuple(map(codec.load_message, messages)),
@@ -266,9 +267,7 @@ def _turn(lease: Lease, claimed: Sequence[Any]) -> Turn:
 
 def _conversation(stored: Sequence[bytes], recent: Sequence[bytes]) -> Conversation:
     session, *history = stored or (str(uuid4()).encode(),)
-    sent: dict[str, datetime] = {
-        digest.decode(): codec.from_millis(at) for digest, at in zip(recent[::2], recent[1::2], strict=True)
-    }
+    sent = {digest.decode(): codec.from_millis(at) for digest, at in pairs(recent).items()}
     return Conversation(session=session.decode(), history=tuple(map(codec.load_entry, history)), recent=sent)
 
 

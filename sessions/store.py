@@ -29,7 +29,8 @@ class GroupMissing(StoreDown):
 
 
 class RedisStore:
-    """A thread-safe pool of connections. All methods raise :class:`~sessions.errors.StoreDown`."""
+    """A thread-safe pool of connections. Answers come as Redis gives them: bytes, ints, lists, None. All methods
+    raise :class:`~sessions.errors.StoreDown`."""
 
     def __init__(self, client: Redis, blocking: Redis) -> None:
         self._client = client
@@ -63,7 +64,7 @@ class RedisStore:
         here; returns what the operator should hear at start. *allow_volatile* turns reasons that are about
         persistence into warnings."""
         with _guarded():
-            return examine(self._client, allow_volatile=allow_volatile)
+            return examine(Redis(connection_pool=self._client.connection_pool), allow_volatile=allow_volatile)
 
     def command(self, *words: Word) -> Any:
         with _guarded():
@@ -112,6 +113,11 @@ class RedisStore:
             return list(pipeline.execute(raise_on_error=False))
 
 
+def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The fields of a stream entry or a hash, or members with their scores, which Redis gives as a flat list."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
 def _unless_error(result: Any) -> Any:
     if isinstance(result, Exception):
         raise result
@@ -129,7 +135,9 @@ def _client(url: str, connections: int, patience: timedelta, answer: timedelta) 
         protocol=2,
         decode_responses=False,
     )
-    return Redis(connection_pool=pool)
+    client = Redis(connection_pool=pool)
+    client.response_callbacks.clear()
+    return client
 
 
 @contextmanager

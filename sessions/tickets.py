@@ -6,14 +6,13 @@ The blocking read and the pipelines span all shards: on a Redis Cluster each sha
 import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any
 
 from adapters.values import ConversationId
 from sessions.codec import millis
 from sessions.inbox import Ticket
 from sessions.keys import GROUP, Keys, Shard
 from sessions.scripts import HAND_BACK, MAKE_GROUP, TIDY, Call
-from sessions.store import LONGEST_BLOCK, GroupMissing, RedisStore
+from sessions.store import LONGEST_BLOCK, GroupMissing, RedisStore, pairs
 
 FORGET_CONSUMERS = timedelta(minutes=10)
 TIDY_EVERY = timedelta(seconds=60)
@@ -64,7 +63,7 @@ class Tickets:
         taken: list[Ticket] = []
         for shard, pending in zip(self._shards, looks, strict=True):
             if pending and len(taken) < most:
-                first = pending[0]["message_id"]
+                first = pending[0][0]
                 count = most - len(taken)
                 _, entries, *_ = self._store.command(
                     "XAUTOCLAIM", shard.ready, GROUP, self._consumer, due, first, "COUNT", count
@@ -111,12 +110,12 @@ class Tickets:
         self._store.run_all([Call(TIDY, [shard.ready], [millis(FORGET_CONSUMERS)]) for shard in self._shards])
 
 
-def _tickets(shard: Shard, entries: Iterable[tuple[bytes, dict[bytes, Any]]]) -> list[Ticket]:
+def _tickets(shard: Shard, entries: Iterable[tuple[bytes, list[bytes]]]) -> list[Ticket]:
     return [
         Ticket(
             shard=shard.number,
             entry=entry.decode(),
-            conversation=ConversationId.of(fields[b"conversation"].decode()),
+            conversation=ConversationId.of(pairs(fields)[b"conversation"].decode()),
         )
         for entry, fields in entries
     ]
