@@ -30,16 +30,11 @@ _RESERVED = frozenset(("action", "at", "level", "pid"))
 _OPERATORS_TEXT = (AdapterError, ModelError, SessionError)
 """Errors whose text is written for the operator and holds no customer's words (see the packages' `errors`)."""
 
-_SENSITIVE = "token|secret|password|authorization|signature|sign|api_?key"
+_SENSITIVE = "token|secret|password|authorization|signature|sign|api[_-]?key"
 _REDACTIONS = (
     (re.compile(r"//[^/\s@]*@"), "//…@"),
     (re.compile(r"\?[^\s'\"<>)]+"), "?…"),
-    (
-        re.compile(
-            r"(?i)((?:token|secret|password|authorization|signature|sign|api_?key)['\"]?\s*[=:]\s*)[^\s,&]+"
-        ),
-        r"\1…",
-    ),
+    (re.compile(rf"(?i)((?:{_SENSITIVE})[\w-]*['\"]?\s*[=:]\s*)[^,;&}}\n]+"), r"\1…"),
     (re.compile(r"(?i)(bearer\s+)\S+"), r"\1…"),
 )
 
