@@ -139,7 +139,7 @@ def _assistant(settings: configuration.Assistant, model: Model | None) -> Assist
 
 
 def load_knowledge(settings: configuration.Assistant) -> Knowledge:
-    """The assistant's FAQ file, else the example shop's. Raises OSError or ValueError for one that cannot be read."""
+    """The assistant's FAQ file, else the example shop's. Raises OSError or ValueError if it is unreadable."""
     return Faq.load(settings.faq or Path(str(files("inference") / "data" / "example_faq.csv")))
 
 

@@ -57,5 +57,5 @@ for command in (run, web, worker, check, sandbox, model, chat, deadletter, bench
 def main() -> None:
     """The console script. What an operator can mend is explained in a line or two, never with a traceback."""
     with explained():
-        frontdesk.main()
+        frontdesk.main(prog_name="frontdesk")
     sys.exit(exits.OK)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 @click.option("--assistant", "name", default="default", show_default=True, help="Which one to talk to.")
 @click.pass_obj
 def chat(config: Path | None, name: str) -> None:
-    """Talk to an assistant as a customer would; `/new` forgets what was said, Ctrl-D leaves.
+    """Talk to an assistant in the terminal.
 
-    Each answer says whether the model, the FAQ or the handover line gave it.
+    Each answer says whether the model, the FAQ or the handover line gave it. `/new` forgets what was said, Ctrl-D
+    leaves.
 
     \b
     Examples:

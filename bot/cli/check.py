@@ -10,9 +10,10 @@ from bot.cli import exits
 @click.command()
 @click.pass_obj
 def check(config: Path | None) -> None:
-    """Ask Redis, the model and every platform whether this configuration works.
+    """Ask everything an answer needs whether it works.
 
-    One line each: `ok` or `FAIL`, and the next step. Exit code 1 if any fails.
+    Redis, the model, each platform, the files: one line each, `ok` or `FAIL`, with the next step. Exit code 1 if
+    any fails.
 
     \b
     Examples:

@@ -17,7 +17,7 @@ PAGE = 200
 
 @click.group()
 def deadletter() -> None:
-    """See and redrive what could not be answered.
+    """See, and redrive, what could not be answered.
 
     \b
     Examples:
@@ -34,7 +34,9 @@ def deadletter() -> None:
 @click.option("--reason", default="", help="Only letters parked for this reason.")
 @click.pass_obj
 def list_letters(config: Path | None, most: int, before: str, reason: str) -> None:
-    """One line a letter, the newest first: id, when, channel, reason, tries.
+    """List the letters, the newest first.
+
+    One line each: id, when, channel, reason, tries; never a customer's words.
 
     \b
     Examples:
@@ -62,7 +64,7 @@ def list_letters(config: Path | None, most: int, before: str, reason: str) -> No
 @click.option("--text", is_flag=True, help="Show the customer's words too. Mind who is looking.")
 @click.pass_obj
 def show(config: Path | None, letter_id: str, text: bool) -> None:
-    """Everything that is known of one letter.
+    """Show what is known of one letter.
 
     \b
     Examples:
@@ -89,7 +91,9 @@ def show(config: Path | None, letter_id: str, text: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="All letters.")
 @click.pass_obj
 def redrive(config: Path | None, letter_ids: tuple[str, ...], reason: str, everything: bool) -> None:
-    """Answer parked turns again: one, many, all of one reason, or all. Each is redriven once, whoever asks.
+    """Answer parked turns again.
+
+    One, many, all of one reason, or all. Each is redriven once, whoever asks.
 
     \b
     Examples:

@@ -10,9 +10,10 @@ import click
 @click.option("--print", "only_print", is_flag=True, help="Show the command, quoted for a shell, and do nothing.")
 @click.pass_obj
 def model(config: Path | None, only_print: bool) -> None:
-    """Start vLLM with the settings of [model] and [model.serve].
+    """Start vLLM from the configuration.
 
-    The API key goes to vLLM by its environment (VLLM_API_KEY), never by a flag.
+    With the settings of [model] and [model.serve]. The API key goes to vLLM by its environment (VLLM_API_KEY),
+    never by a flag.
 
     \b
     Examples:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.pass_obj
 def run(config: Path | None) -> None:
-    """Start everything: Redis if none is configured, the web process and a worker.
+    """Start everything, and keep it running.
 
-    Without any configuration it also plays three platforms, with a page to write as a customer: open the address
-    that it prints. What dies is started again; SIGTERM or Ctrl-C stops all in order within 30 seconds.
+    The web process, a worker, and Redis if none is configured. Without any configuration it also plays three
+    platforms, with a page to write as a customer: open the address that it prints. What dies is started again;
+    SIGTERM or Ctrl-C stops all in order within 30 seconds.
 
     \b
     Examples:

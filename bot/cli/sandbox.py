@@ -11,9 +11,10 @@ import click
 )
 @click.option("--print-config", is_flag=True, help="Show the channels to put into frontdesk.toml, and do nothing.")
 def sandbox(host: str, port: int, bot: str, print_config: bool) -> None:
-    """Play WhatsApp, WeCom and DingTalk on this machine, faults included. Its page is at /sandbox/.
+    """Play the platforms on this machine, faults included.
 
-    `frontdesk run` without a configuration starts this by itself.
+    WhatsApp, WeCom and DingTalk, with a page at /sandbox/. `frontdesk run` without a configuration starts this by
+    itself.
 
     \b
     Examples:

@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.pass_obj
 def web(config: Path | None) -> None:
-    """Receive webhooks and put them safely into Redis.
+    """Receive webhooks and put them into Redis.
 
     Becomes gunicorn with the shipped settings. Put a buffering proxy in front when it faces the internet
     (deploy/nginx.conf). SIGTERM finishes running requests and exits 0.

@@ -17,10 +17,11 @@ LAST_CALL = 3.0
 @click.command()
 @click.pass_obj
 def worker(config: Path | None) -> None:
-    """Answer what the web process accepted, many conversations at once.
+    """Answer what the web process accepted.
 
-    Start as many as you like, on any host that reaches the same Redis. SIGTERM lets running turns finish or hands
-    them back, and the process ends within 30 seconds; a second signal ends it at once.
+    Many conversations at once; start as many workers as you like, on any host that reaches the same Redis. SIGTERM
+    lets running turns finish or hands them back, and the process ends within 30 seconds; a second signal ends it at
+    once.
 
     \b
     Examples:

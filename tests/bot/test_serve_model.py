@@ -1,0 +1,149 @@
+"""`frontdesk model`: the command line that vLLM gets, and what it must not show."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bot import serve_model
+from bot.cli import exits
+from bot.config import Model, Serve
+
+KEY = "canary-key-3f9a"
+
+
+def model(**serve: object) -> Model:
+    return Model(api_key=SecretStr(KEY), serve=Serve.model_validate(serve))
+
+
+def value(arguments: list[str], flag: str) -> str | None:
+    return arguments[arguments.index(flag) + 1] if flag in arguments else None
+
+
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("--served-model-name", "gpt-oss-20b"),
+        ("--host", "127.0.0.1"),
+        ("--port", "8000"),
+        ("--tensor-parallel-size", "1"),
+        ("--gpu-memory-utilization", "0.9"),
+        ("--max-model-len", "16384"),
+        ("--max-num-seqs", "128"),
+        ("--tool-call-parser", "openai"),
+        ("--scheduling-policy", "priority"),
+        ("--max-num-queued-reqs", "256"),
+        ("--shutdown-timeout", "60"),
+    ],
+)
+def test_the_defaults_serve_gpt_oss_20b_on_one_gpu(flag: str, expected: str) -> None:
+    arguments = serve_model.command(Model())
+    assert arguments[:3] == ["vllm", "serve", "openai/gpt-oss-20b"]
+    assert value(arguments, flag) == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "given", "flag", "expected"),
+    [
+        ("tensor_parallel_size", 4, "--tensor-parallel-size", "4"),
+        ("dtype", "bfloat16", "--dtype", "bfloat16"),
+        ("gpu_memory_utilization", 0.5, "--gpu-memory-utilization", "0.5"),
+        ("max_model_len", 4096, "--max-model-len", "4096"),
+        ("max_num_seqs", 16, "--max-num-seqs", "16"),
+        ("quantization", "fp8", "--quantization", "fp8"),
+        ("tool_call_parser", "hermes", "--tool-call-parser", "hermes"),
+        ("reasoning_parser", "qwen3", "--reasoning-parser", "qwen3"),
+        ("host", "10.0.0.5", "--host", "10.0.0.5"),
+        ("port", 9000, "--port", "9000"),
+    ],
+)
+def test_every_setting_becomes_its_flag(setting: str, given: object, flag: str, expected: str) -> None:
+    assert value(serve_model.command(model(**{setting: given})), flag) == expected
+
+
+def test_what_is_not_set_is_left_to_vllm() -> None:
+    arguments = serve_model.command(Model())
+    assert "--quantization" not in arguments
+    assert "--reasoning-parser" not in arguments
+    assert "--enable-lora" not in arguments
+
+
+def test_another_model_gets_no_tool_parser_of_gpt_oss() -> None:
+    arguments = serve_model.command(model(path="Qwen/Qwen3-8B"))
+    assert "--tool-call-parser" not in arguments
+    assert "--enable-auto-tool-choice" not in arguments  # vLLM refuses it without a parser
+
+
+def test_adapters_are_named_with_their_paths() -> None:
+    arguments = serve_model.command(model(lora_modules={"shop": "/adapters/shop", "night": "/adapters/night"}))
+    assert "--enable-lora" in arguments
+    start = arguments.index("--lora-modules")
+    assert arguments[start + 1 : start + 3] == ["shop=/adapters/shop", "night=/adapters/night"]
+
+
+def test_extra_arguments_come_last_so_that_they_win() -> None:
+    arguments = serve_model.command(model(extra_args=["--max-num-seqs", "7", "--enforce-eager"]))
+    assert arguments[-3:] == ["--max-num-seqs", "7", "--enforce-eager"]
+
+
+def test_the_key_is_in_the_environment_and_not_among_the_arguments() -> None:
+    assert KEY not in " ".join(serve_model.command(model()))
+    environment = serve_model.environment(model(), {"PATH": "/bin"})
+    assert environment["VLLM_API_KEY"] == KEY
+    assert environment["PATH"] == "/bin"
+
+
+def test_no_usage_statistics_leave_the_machine() -> None:
+    environment = serve_model.environment(Model(), {})
+    assert environment["VLLM_NO_USAGE_STATS"] == "1"
+    assert environment["DO_NOT_TRACK"] == "1"
+    assert "VLLM_API_KEY" not in environment
+
+
+def test_the_shown_command_is_one_that_a_shell_reads_back() -> None:
+    arguments = serve_model.command(model(path="/models/my model", extra_args=["--x", "it's"]))
+    shown = subprocess.run(
+        ["/bin/sh", "-c", f"printf '%s\\n' {serve_model.quoted(arguments)}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.splitlines() == arguments
+
+
+def frontdesk_model(*arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK")}
+    return subprocess.run(
+        [sys.executable, "-m", "bot.cli", "model", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**clean, "PATH": str(path), "FRONTDESK__MODEL__API_KEY": KEY},
+    )
+
+
+def test_print_shows_the_command_without_the_key_and_starts_nothing(tmp_path: Path) -> None:
+    done = frontdesk_model("--print", path=tmp_path)
+    assert done.returncode == exits.OK
+    assert done.stdout.startswith("vllm serve openai/gpt-oss-20b ")
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_a_machine_without_vllm_is_told_how_to_install_it(tmp_path: Path) -> None:
+    done = frontdesk_model(path=tmp_path)
+    assert done.returncode == exits.UNAVAILABLE
+    assert "pip install 'frontdesk[vllm]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_becomes_vllm_itself(tmp_path: Path) -> None:
+    fake = tmp_path / "vllm"
+    fake.write_text('#!/bin/sh\necho "$$ $1 $2 key=$VLLM_API_KEY"\nexit 3\n')
+    fake.chmod(0o700)
+    done = frontdesk_model(path=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout.split()[1:] == ["serve", "openai/gpt-oss-20b", f"key={KEY}"]
