@@ -24,7 +24,7 @@ from adapters.values import (
     Response,
     Unknown,
 )
-from adapters.whatsapp import health
+from adapters.whatsapp.health import findings
 from adapters.whatsapp.inbound import events
 from adapters.whatsapp.numbers import other_form
 from adapters.whatsapp.outbound import addressee, outcome, read_body, text_body
@@ -110,7 +110,7 @@ class WhatsApp(Channel[WhatsAppSettings]):
             raise MaybeSent(f"HTTP {answer.status}")
 
     def check(self) -> Sequence[Finding]:
-        return health.findings(self.settings, self._get)
+        return findings(self.settings, self._get)
 
     def _post(self, body: bytes) -> HttpAnswer:
         url = self._url(f"{self.account}/messages")
