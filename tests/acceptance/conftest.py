@@ -148,6 +148,11 @@ class Town:
         if not kinds and self.process is not None:
             self.process.wait(timeout=10)
 
+    def frontdesk(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another command on the same configuration."""
+        command = [sys.executable, "-m", "bot.cli", "--config", str(self.folder / "frontdesk.toml"), *words]
+        return subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60, check=False)
+
     def stop(self) -> int:
         """SIGTERM, as an operator's service manager sends it; the exit code."""
         assert self.process is not None
