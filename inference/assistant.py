@@ -1,0 +1,108 @@
+"""From a question to an answer: knowledge → prompt → model → shorten; without a model, what is known already.
+
+`answer` never raises a ModelError: a customer is told something in any case, and `degraded` tells the operator.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from inference.errors import ContextTooLong, ModelError, ModelFailed
+from inference.faq import CERTAIN
+from inference.language import handover_line
+from inference.prompt import Prompt, system_prompt
+from inference.shorten import shorten, without_unfinished
+from inference.values import Answer, Completion, Knowledge, Model, Passage, Question, Source
+
+MOST_PASSAGES = 3
+SHORTER = 4
+"""When the conversation is longer than the model's context, this fraction of the history is tried once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantSettings:
+    """*system_prompt* may hold {company_name} and {max_reply_chars}; "" is the built-in one. *fallback_text* is
+    said when nobody knows; "" is *handover* of the customer's texts. *max_tokens* covers thinking and answer.
+    *certain*: from which score on a stored answer is sent without a model."""
+
+    company_name: str = "our shop"
+    system_prompt: str = ""
+    max_reply_chars: int = 150
+    fallback_text: str = ""
+    handover: Callable[[Sequence[str]], str] = handover_line
+    history_tokens: int = 4096
+    max_tokens: int = 1024
+    certain: float = CERTAIN
+
+
+class Assistant:
+    """One company's voice. Thread-safe. *model* None: there is none yet, and the knowledge answers alone."""
+
+    def __init__(self, model: Model | None, knowledge: Knowledge, settings: AssistantSettings) -> None:
+        self._model = model
+        self._knowledge = knowledge
+        self._settings = settings
+        self._prompt = Prompt(
+            system=system_prompt(
+                settings.system_prompt,
+                company_name=settings.company_name,
+                max_reply_chars=settings.max_reply_chars,
+            ),
+            history_tokens=settings.history_tokens,
+        )
+
+    def answer(self, question: Question) -> Answer:
+        passages = self._known(question.texts)
+        if self._model is None:
+            return self._without_model(question, passages, "")
+        if not self._model.available():
+            return self._without_model(question, passages, "no model replica is up")
+        try:
+            completion = self._ask(self._model, question, passages)
+        except ModelError as error:
+            return self._without_model(question, passages, f"{type(error).__name__}: {error}")
+        return Answer(text=self._said(completion), source=Source.MODEL)
+
+    def _ask(self, model: Model, question: Question, passages: Sequence[Passage]) -> Completion:
+        ends = time.monotonic() + question.deadline.total_seconds()
+        try:
+            return self._complete(model, question, passages, self._settings.history_tokens, ends)
+        except ContextTooLong:
+            if not question.history:
+                raise
+            return self._complete(model, question, passages, self._settings.history_tokens // SHORTER, ends)
+
+    def _complete(
+        self, model: Model, question: Question, passages: Sequence[Passage], history_tokens: int, ends: float
+    ) -> Completion:
+        left = timedelta(seconds=ends - time.monotonic())
+        if left <= timedelta():
+            raise ModelFailed("no whole answer within the deadline")
+        return model.complete(
+            self._prompt.messages(question, passages, history_tokens=history_tokens),
+            conversation=question.conversation,
+            deadline=left,
+            max_tokens=self._settings.max_tokens,
+        )
+
+    def _said(self, completion: Completion) -> str:
+        text = without_unfinished(completion.text) if completion.finish == "length" else completion.text
+        return shorten(text, self._settings.max_reply_chars)
+
+    def _known(self, texts: Sequence[str]) -> Sequence[Passage]:
+        """For all texts together and for each: a greeting before the question must not water it down."""
+        asked = dict.fromkeys(["\n".join(texts), *texts])
+        best: dict[str, Passage] = {}
+        for text in asked:
+            for passage in self._knowledge.find(text, most=MOST_PASSAGES):
+                known = best.get(passage.answer)
+                if known is None or known.score < passage.score:
+                    best[passage.answer] = passage
+        return sorted(best.values(), key=lambda passage: -passage.score)[:MOST_PASSAGES]
+
+    def _without_model(self, question: Question, passages: Sequence[Passage], degraded: str) -> Answer:
+        if passages and passages[0].score >= self._settings.certain:
+            return Answer(text=passages[0].answer, source=Source.FAQ, degraded=degraded)
+        text = self._settings.fallback_text or self._settings.handover(question.texts)
+        return Answer(text=text, source=Source.HANDOVER, degraded=degraded)

@@ -1,0 +1,87 @@
+"""Keeps an answer within its length: whole sentences, whole graphemes, whole links and code.
+
+The model is asked for a length and mostly keeps it; this is for when it does not.
+"""
+
+import re
+from collections.abc import Iterable
+
+import regex
+
+_CLOSERS = r"[」』”’\"')）】*_~]*"
+_SENTENCE = re.compile(rf"[。！？…]+{_CLOSERS}|[.!?]+{_CLOSERS}(?=\s|$|[\u3000-\u9fff])|(?<![:：\n])\n+")
+_CLAUSE = re.compile(r"[，、；：]|[,;:](?=\s)|\s[–—-]\s")
+_SPACE = re.compile(r"\s+")
+_NO_END = re.compile(
+    r"(?:\b(?:e\.g|i\.e|mrs?|ms|dr|st|no|vs|etc|approx|a\.m|p\.m)|^\s*\d{1,2}|\n\s*\d{1,2})\.$", re.IGNORECASE
+)
+_WHOLE = re.compile(
+    r"```.*?(?:```|\Z)"
+    r"|`[^`\n]+`"
+    r"|!?\[[^\]\n]*\]\([^)\n]*\)"
+    r"|<?(?:https?://|www\.)[^\s<>\u3000-\u9fff\uff00-\uffef]+>?"
+    r"|[\w.+-]+@[\w-]+\.[\w.-]*\w"
+    r"|\*\*[^*\n]+\*\*|__[^_\n]+__"
+    r"|[+]?\d(?:[\d.,:/ -]*\d)?",
+    re.DOTALL,
+)
+_LINK = re.compile(r"!?\[|<?(?:https?://|www\.)")
+_GRAPHEME = regex.compile(r"\X")
+ELLIPSIS = "…"
+
+
+def shorten(text: str, most: int) -> str:
+    """*text* in at most *most* characters, ended after a sentence where there is one in the last two thirds, else
+    after a clause or a word, with an ellipsis. Only a link that is longer than *most* by itself is left longer."""
+    text = text.strip()
+    if len(text) <= most:
+        return text
+    spans = [found.span() for found in _WHOLE.finditer(text)]
+    if ends := _usable(_sentence_ends(text[:most], text), spans, most):
+        return text[:ends].rstrip()
+    for boundary in (_CLAUSE, _SPACE):
+        starts = (found.start() for found in boundary.finditer(text, 0, most))
+        if cut := _usable((at for at in starts if at < most), spans, most):
+            return text[:cut].rstrip() + ELLIPSIS
+    return _cut(text, most, spans)
+
+
+def without_unfinished(text: str) -> str:
+    """*text* without a last sentence that has no end, for an answer that ran out of tokens; with an ellipsis where
+    not even one sentence is whole."""
+    text = text.rstrip()
+    spans = [found.span() for found in _WHOLE.finditer(text)]
+    ends = [at for at in _sentence_ends(text, text) if not _inside(at, spans)]
+    whole = text[: ends[-1]].rstrip() if ends else ""
+    return whole or text + ELLIPSIS
+
+
+def _sentence_ends(part: str, text: str) -> Iterable[int]:
+    """Where a sentence of *text* ends within its beginning *part*."""
+    for found in _SENTENCE.finditer(text):
+        if found.end() - found.group().count("\n") > len(part):
+            return
+        if not _NO_END.search(text, max(0, found.start() - 12), found.start() + 1):
+            yield min(found.end(), len(part))
+
+
+def _usable(cuts: Iterable[int], spans: list[tuple[int, int]], most: int) -> int:
+    """The last cut that is inside of nothing whole, and not too early; 0 if there is none."""
+    return max((at for at in cuts if at * 3 >= most and not _inside(at, spans)), default=0)
+
+
+def _inside(at: int, spans: list[tuple[int, int]]) -> bool:
+    return any(start < at < end for start, end in spans)
+
+
+def _cut(text: str, most: int, spans: list[tuple[int, int]]) -> str:
+    """Between two graphemes, before what must stay whole."""
+    at = 0
+    for found in _GRAPHEME.finditer(text):
+        if found.end() > most - len(ELLIPSIS):
+            break
+        at = found.end()
+    start, end = next(((start, end) for start, end in spans if start < at < end), (at, at))
+    if start == 0 and _LINK.match(text):
+        return text[:end]
+    return text[: start or at].rstrip() + ELLIPSIS
