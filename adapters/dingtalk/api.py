@@ -9,20 +9,12 @@ from adapters.dingtalk.settings import DingTalkSettings
 from adapters.dingtalk.verdict import refusal
 from adapters.http import HttpAnswer, MaybeSent, NotSent
 from adapters.payload import text
-from adapters.tokens import SharedToken
+from adapters.tokens import NoToken, SharedToken
 from adapters.values import Action, Refused, Token, Unknown
 
 UNREACHED = "DingTalk was not reached, check the network and api_base"
 TOKEN_LIFETIME = timedelta(hours=2)
 _JSON = {"content-type": "application/json; charset=utf-8"}
-
-
-class NoToken(Exception):
-    """There is no access token, so nothing was sent. *refused* says why."""
-
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(refused.reason)
-        self.refused = refused
 
 
 class OpenApi:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from adapters.channel import Channel, Finding, Services
-from adapters.dingtalk.api import NoToken, OpenApi
+from adapters.dingtalk.api import OpenApi
 from adapters.dingtalk.inbound import GROUP, Inbound
 from adapters.dingtalk.outbound import LIMIT, api_body, webhook_body
 from adapters.dingtalk.rules import PUNISHED
@@ -16,6 +16,7 @@ from adapters.dingtalk.webhook import Webhooks
 from adapters.http import HttpAnswer, MaybeSent, NotSent
 from adapters.markdown import DINGTALK
 from adapters.payload import Json, at, read_object, text
+from adapters.tokens import NoToken
 from adapters.values import (
     Action,
     Delivered,

@@ -39,7 +39,7 @@ def _unlisted(answer: HttpAnswer, code: str, now: datetime, uncoded: Action) -> 
     if code:
         return Refused(reason=f"{status} {code}: a code that the table lacks", action=Action.GIVE_UP, code=code)
     next_step = "no DingTalk API answers there: check api_base and oapi_base"
-    return Refused(reason=f"{status}: {next_step}", action=uncoded)
+    return Refused(reason=f"{status}: {next_step}", action=uncoded if answer.status >= 400 else Action.ALERT)
 
 
 def code_of(json: Json) -> str:
@@ -78,7 +78,9 @@ def _scopes(json: Json) -> str:
 
 
 def punished(answer: HttpAnswer) -> bool:
-    """Whether DingTalk's firewall answered: its JSON, or a page where an API would never send one."""
+    """Whether DingTalk's firewall answered: its JSON, or a page where an API would refuse in JSON. A page that
+    claims success says nothing about the message, unless it is the firewall's own."""
     if text(answer.json, "status") == PUNISHMENT or text(answer.json, "punish") == "deny":
         return True
-    return answer.status < 500 and answer.body.lstrip()[:1] == b"<"
+    page = answer.body.lstrip()[:1] == b"<"
+    return page and (400 <= answer.status < 500 or (answer.status == 200 and b"punish" in answer.body))
