@@ -54,12 +54,15 @@ class WeComApi:
         """One refresh and one repeat at most: others recursed for ever here (WeCom sheet §10 row 7)."""
         try:
             token = self._token.get()
-            result = call(token)
-            if isinstance(result, Refused) and result.action is Action.TOKEN:
-                result = _twice_rejected(call(self._token.replace(token)))
         except NoToken as error:
             return error.refused
-        return result
+        result = call(token)
+        if not isinstance(result, Refused) or result.action is not Action.TOKEN:
+            return result
+        try:
+            return _twice_rejected(call(self._token.replace(token)))
+        except NoToken as error:
+            return error.refused if error.refused.code else _twice_rejected(result)
 
     def _exchange(
         self, method: str, path: str, token: str, params: Mapping[str, str], body: bytes | None = None
