@@ -1,8 +1,8 @@
 """How many tokens a text costs, without a tokenizer: by characters, a class at a time, rounded up.
 
 An estimate, because `/tokenize` is another path than the one that the request takes (7 tokens where the request
-cost 70, vLLM sheet §2) and would cost a round trip. It must not be too low: the tests hold it against counts measured
-with the o200k vocabulary (gpt-oss) and DeepSeek's; for prose it is 1.2 to 2 times too high.
+cost 70, vLLM sheet §2) and would cost a round trip. It must not be too low: the tests hold it against counts
+measured with the o200k vocabulary (gpt-oss) and DeepSeek's; for prose it is 1.2 to 2 times too high.
 """
 
 import re

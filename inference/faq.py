@@ -32,7 +32,7 @@ _WORDINGS = re.compile(r"(?<=[？?])\s*|\s*\n\s*")
 _SMALLEST = 20  # so that in a table of three entries an unknown word does not outweigh all known ones
 
 
-class BadTable(Exception):
+class BadTable(ValueError):
     """A question table cannot be used. The text names the file, and each problem with its line."""
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:

@@ -5,10 +5,11 @@ shown to the customer before the answer is whole, so a repeat is never seen; it 
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
 
 from tenacity import (
     RetryCallState,
@@ -51,11 +52,14 @@ class VllmModel:
     ) -> None:
         self._replicas = Replicas(replicas)
         self._wire = Wire(api_key, limits or Limits(), connections=connections)
-        self._fixed: dict[str, Any] = {"model": name, "stream": True, "stream_options": {"include_usage": True}}
-        if reasoning_effort:
-            self._fixed["reasoning_effort"] = reasoning_effort
-        if temperature is not None:
-            self._fixed["temperature"] = temperature
+        self._name = name
+        self._fixed = _fixed(name, reasoning_effort, temperature)
+
+    def tuned(self, *, reasoning_effort: str, temperature: float | None) -> Self:
+        """The same model and connections with another sampling: one an assistant."""
+        twin = copy(self)
+        twin._fixed = _fixed(self._name, reasoning_effort, temperature)
+        return twin
 
     def complete(
         self, messages: Sequence[ChatMessage], *, conversation: str, deadline: timedelta, max_tokens: int
@@ -77,6 +81,16 @@ class VllmModel:
 
     def close(self) -> None:
         self._wire.close()
+
+
+def _fixed(name: str, reasoning_effort: str, temperature: float | None) -> dict[str, Any]:
+    """What every request of an assistant holds alike."""
+    fixed: dict[str, Any] = {"model": name, "stream": True, "stream_options": {"include_usage": True}}
+    if reasoning_effort:
+        fixed["reasoning_effort"] = reasoning_effort
+    if temperature is not None:
+        fixed["temperature"] = temperature
+    return fixed
 
 
 @dataclass(slots=True, kw_only=True)

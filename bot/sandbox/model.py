@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -119,7 +118,7 @@ class Exchange:
     def speak(self, text: str, *, finish: str = "stop", reasoning: str = "") -> None:
         """The way of a healthy server: the delay, then all tokens, streamed or whole as the request asked."""
         self.server.hold.wait()
-        if self.server.delay and self.wait(self.server.delay.total_seconds()):
+        if self.server.delay and self.wait(self.server.delay):
             return self.cut()
         usage = {
             "prompt_tokens": len(str(self.body.get("messages", ""))) // 4,
@@ -141,7 +140,7 @@ class Exchange:
         return self.done()
 
     def _stream(self, deltas: list[Json]) -> None:
-        if pause := self.server.token_delay.total_seconds():
+        if pause := self.server.token_delay:
             for delta in deltas:
                 self.delta(delta)
                 self.wait(pause)
@@ -172,7 +171,7 @@ class ScriptedModelServer:
     """An OpenAI-compatible server on a thread: `/v1/chat/completions`, `/v1/models`, `/health`, `/version`.
 
     *reply* is a text, or a callable from the request's body to it. *delay* is waited before the first token,
-    *token_delay* after each. *requests* are the parsed bodies of all completions asked for, *calls* everything.
+    *token_delay* after each (seconds: this is a script's stage direction). *requests* are the parsed bodies of all completions asked for, *calls* everything.
     *script* gives the next requests' behaviours; *usually* is for all others. While *hold* is cleared, answers
     are kept back.
     """
@@ -185,13 +184,13 @@ class ScriptedModelServer:
         name: str = "gpt-oss-20b",
         api_key: str = "",
         reply: Reply = "Thank you for your message. How can I help?",
-        delay: timedelta = timedelta(),
+        delay: float = 0.0,
     ) -> None:
         self.name = name
         self.api_key = api_key
         self.reply: Reply = reply
         self.delay = delay
-        self.token_delay = timedelta()
+        self.token_delay = 0.0
         self.usually: Behaviour = behaves
         self.calls: list[Call] = []
         self.requests: list[Json] = []
