@@ -29,7 +29,7 @@ ATTEMPTS = 4
 LARGER_BUDGET = 3
 """Times max_tokens, when thinking ate the first budget before any word of the answer (sheet §0.7)."""
 
-_WAIT = wait_exponential_jitter(initial=0.5, max=8, jitter=0.5)
+_WAIT = wait_exponential(multiplier=0.5, max=8) + wait_random(0, 0.5)
 
 
 class VllmModel:
