@@ -1,6 +1,7 @@
 """Reading a platform's JSON without trusting it: bounded depth, no NaN, no lone surrogates, no surprises."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import NoReturn
@@ -15,8 +16,8 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 def read_json(body: bytes, *, deepest: int = DEEPEST) -> Json:
     """The JSON of *body*. Raises :class:`Malformed` for anything that is not plain, finite and encodable."""
-    try:
-        value: Json = json.loads(body, parse_constant=_no_constant)
+    try:  # decoded here: json would guess other encodings, and let encoded surrogates through
+        value: Json = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:  # ValueError: syntax, encoding, endless integers
         raise Malformed(f"not JSON: {type(error).__name__}") from None
     _check_depth(value, deepest)
@@ -58,6 +59,13 @@ def objects(source: Json, *path: str) -> Iterator[dict[str, Json]]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError("a number beyond all numbers")
+    return value
 
 
 def _check_depth(value: Json, deepest: int) -> None:
