@@ -9,7 +9,7 @@ probe; after three failures in a row it gets nothing but probes. State is per pr
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -56,10 +56,11 @@ class Replica:
 class Replicas:
     """All replicas of one model. Thread-safe."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    def __init__(self, urls: Sequence[str], *, now: Callable[[], float] = time.monotonic) -> None:
         if not urls:
             raise ValueError("a model needs at least one replica")
         self._replicas = tuple(Replica(url=url.rstrip("/")) for url in urls)
+        self._now = now
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -67,13 +68,13 @@ class Replicas:
 
     def available(self) -> bool:
         """Whether any replica is believed to be up, or is due for a probe."""
-        now = time.monotonic()
+        now = self._now()
         with self._lock:
             return any(not replica.down or replica.ready(now) for replica in self._replicas)
 
     def another(self, than: Replica) -> bool:
         """Whether a replica other than *than* could take a request at once."""
-        now = time.monotonic()
+        now = self._now()
         with self._lock:
             return any(replica.ready(now) for replica in self._replicas if replica is not than)
 
@@ -97,7 +98,7 @@ class Replicas:
 
     def note(self, replica: Replica, health: Health, rest: timedelta | None = None) -> None:
         """What an attempt said of *replica*; *rest* is what the server asked for."""
-        now = time.monotonic()
+        now = self._now()
         with self._lock:
             if health is Health.UP:
                 replica.failures = 0
@@ -111,7 +112,7 @@ class Replicas:
                 replica.rests_until = now + (rest.total_seconds() if rest else pause)
 
     def _pick(self, conversation: str, avoid: Sequence[Replica]) -> Replica | None:
-        now = time.monotonic()
+        now = self._now()
         ready = [replica for replica in self._replicas if replica.ready(now)]
         fresh = [replica for replica in ready if replica not in avoid]
         if chosen := self._preferred(fresh or ready, conversation):

@@ -163,17 +163,22 @@ def _event(data: Json | str) -> bytes:
 def behaves(exchange: Exchange) -> None:
     """The default: the server's reply, after a short thought where the request asks for one."""
     reply = exchange.server.reply
-    text = reply if isinstance(reply, str) else reply(exchange.body)
-    exchange.speak(text, reasoning="Let me see." if exchange.body.get("reasoning_effort") else "")
+    said = tokens(reply if isinstance(reply, str) else reply(exchange.body))
+    most = exchange.body.get("max_tokens") or len(said)
+    exchange.speak(
+        "".join(said[:most]),
+        finish="stop" if len(said) <= most else "length",
+        reasoning="Let me see." if exchange.body.get("reasoning_effort") else "",
+    )
 
 
 class ScriptedModelServer:
     """An OpenAI-compatible server on a thread: `/v1/chat/completions`, `/v1/models`, `/health`, `/version`.
 
     *reply* is a text, or a callable from the request's body to it. *delay* is waited before the first token,
-    *token_delay* after each (seconds: this is a script's stage direction). *requests* are the parsed bodies of all completions asked for, *calls* everything.
-    *script* gives the next requests' behaviours; *usually* is for all others. While *hold* is cleared, answers
-    are kept back.
+    *token_delay* after each (seconds: a stage direction). *requests* are the parsed bodies of all completions asked
+    for, *calls* everything. *script* gives the next requests' behaviours; *usually* is for all others. While *hold*
+    is cleared, answers are kept back.
     """
 
     def __init__(
