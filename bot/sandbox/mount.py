@@ -1,5 +1,6 @@
 """Forwards /sandbox of the bot's own web server to the sandbox process, live events included."""
 
+import re
 from collections.abc import Iterator
 
 import requests
@@ -17,6 +18,8 @@ KEPT = (
 PATIENCE = (2, 12)
 """Seconds to connect, and between two pieces of an answer: live events beat every 5 s, a webhook may take 10 s."""
 LARGEST_BODY = 1024 * 1024
+PATHS = re.compile(r"(?:\w+\.\w+|_sim/(?:\w+/\w+)?)?")
+"""The page's files and the control interface. Nothing with dots to climb out: the HTTP client would follow them."""
 
 
 def blueprint(upstream: str) -> Blueprint:
@@ -33,6 +36,8 @@ def blueprint(upstream: str) -> Blueprint:
     @mounted.route("/sandbox/", defaults={"path": ""}, methods=["GET"])
     @mounted.route("/sandbox/<path:path>", methods=["GET", "POST"])
     def forward(path: str) -> Response:
+        if not PATHS.fullmatch(path):
+            return Response("not found\n", 404, mimetype="text/plain")
         if (request.content_length or 0) > LARGEST_BODY:
             return Response("too large\n", 413, mimetype="text/plain")
         try:

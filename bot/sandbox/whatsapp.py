@@ -308,6 +308,7 @@ class WhatsAppPlatform(Platform[dict[str, Any]]):
 
     def _on_number(self, exchange: Exchange) -> Answer:
         self._authorise(exchange.incoming, number=True)
+        available = {"can_send_message": "AVAILABLE"}
         return answer_json(
             {
                 "id": self.phone_number_id,
@@ -315,7 +316,13 @@ class WhatsAppPlatform(Platform[dict[str, Any]]):
                 "verified_name": "Example Shop",
                 "quality_rating": "GREEN",
                 "throughput": {"level": "STANDARD"},
-                "health_status": {"can_send_message": "AVAILABLE", "entities": []},
+                "health_status": {
+                    "can_send_message": "AVAILABLE",
+                    "entities": [
+                        {"entity_type": "PHONE_NUMBER", "id": self.phone_number_id, **available},
+                        {"entity_type": "WABA", "id": self.waba_id, **available},
+                    ],
+                },
             }
         )
 

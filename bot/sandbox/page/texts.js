@@ -2,7 +2,7 @@
 
 const EN = {
   sandbox: 'Sandbox',
-  claim: 'The platforms, played on your own machine. Your bot is real; nothing leaves this computer.',
+  claim: 'The platforms are played on this machine. The bot behind them is the real one.',
   paneSetup: 'Setup', paneChat: 'Chat', paneWire: 'Wire',
   platforms: 'Platform', customers: 'Customer', trouble: 'Make it hard',
   troubleNote: 'What platforms do to a bot in real life.',
@@ -32,13 +32,13 @@ const EN = {
   notTaken: 'not accepted by the bot',
   disconnected: 'The sandbox does not answer. Trying again…',
   today: 'Today',
-  localNote: 'A local play of the platform. No message leaves this machine.',
+  localNote: 'The platform is played here. Nobody outside is written to.',
   chips: ['How long does shipping take?', 'Can I return something?', 'Where is my parcel?', 'Which payment methods do you accept?', 'Can I get an invoice?', 'I want to talk to a human'],
 };
 
 const ZH = {
   sandbox: '沙盒',
-  claim: '在本机扮演三个平台。机器人是真的，任何内容都不会离开这台电脑。',
+  claim: '三个平台由本机扮演，背后的机器人是真的。',
   paneSetup: '设置', paneChat: '聊天', paneWire: '线路',
   platforms: '平台', customers: '客户', trouble: '制造麻烦',
   troubleNote: '真实平台会对机器人做的事。',
@@ -68,7 +68,7 @@ const ZH = {
   notTaken: '机器人未接受',
   disconnected: '沙盒没有应答，正在重试…',
   today: '今天',
-  localNote: '本机扮演的平台，消息不会离开这台电脑。',
+  localNote: '平台由本机扮演，不会给任何真实用户发消息。',
   chips: ['多久能发货？', '怎么退货？', '怎么查物流？', '支持哪些付款方式？', '可以开发票吗？', '我要找人工客服'],
 };
 
