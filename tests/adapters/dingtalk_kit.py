@@ -38,11 +38,11 @@ def milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def body(text: str = "hello", **fields: Any) -> dict[str, Any]:
+def body(words: str = "hello", /, **fields: Any) -> dict[str, Any]:
     """A 1:1 text; a field given as None is left out."""
     whole = {
         "msgtype": "text",
-        "text": {"content": text},
+        "text": {"content": words},
         "msgId": "msgKit0001==",
         "createAt": milliseconds(NOW),
         "conversationType": "1",
@@ -58,9 +58,9 @@ def body(text: str = "hello", **fields: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not None}
 
 
-def group(text: str = " hello", **fields: Any) -> dict[str, Any]:
+def group(words: str = " hello", /, **fields: Any) -> dict[str, Any]:
     mentioned = {"conversationType": "2", "isInAtList": True, "atUsers": [{"dingtalkId": BOT}]}
-    return body(text, **{**mentioned, **fields})
+    return body(words, **{**mentioned, **fields})
 
 
 def session(

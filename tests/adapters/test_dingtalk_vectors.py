@@ -39,7 +39,7 @@ INDEX = json.loads((FOLDER / "index.json").read_text("utf-8"))
 APP = INDEX["app"]
 LATER = {"card_http", "event_http", "event_http_kat", "stream_frame"}
 NOT_A_SEND = ("/card/", "/robot/send?", "/media/", "/gettoken", "/accessToken", "/recall")
-"""Calls of later surfaces, and of the custom robot that we do not play; the table knows their codes all the same."""
+"""Calls of later surfaces, and of the custom robot which we do not play; the table knows their codes as well."""
 
 
 def vectors(*kinds: str) -> list[Any]:

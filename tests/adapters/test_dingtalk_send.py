@@ -1,0 +1,494 @@
+"""How DingTalk's customers get their answers, and what becomes of those that they do not get."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.channel import Services
+from adapters.dingtalk import DingTalk, DingTalkSettings
+from adapters.dingtalk.outbound import (
+    LARGEST_BODY,
+    LIMIT,
+    LONGEST_TEXT,
+    LONGEST_TITLE,
+    api_body,
+    has_markup,
+    title,
+    webhook_body,
+)
+from adapters.http import PlatformHttp
+from adapters.tokens import MemoryTokenStore
+from adapters.values import Action, Delivered, Message, Outcome, Part, Refused, Reply, Unknown, reply_key
+from tests.adapters import dingtalk_kit as kit
+from tests.fakes import Answer, Call, RecordingServer, html_answer, json_answer
+
+SECOND = timedelta(seconds=1)
+CLOSED = kit.old_error(300001)
+
+
+class Desk:
+    """A channel, its clock, and DingTalk on the other side."""
+
+    def __init__(self, server: RecordingServer) -> None:
+        self.server = server
+        self.clock = kit.NOW
+        self.http = PlatformHttp(total=timedelta(seconds=5))
+        self.tokens = MemoryTokenStore()
+        self.robot = self.another()
+
+    def another(self) -> DingTalk:
+        """A channel of another process, which shares the tokens."""
+        settings = DingTalkSettings(**kit.SETTINGS, api_base=self.server.url, oapi_base=self.server.url)
+        services = Services(http=self.http, tokens=self.tokens, now=self.now)
+        return DingTalk("shop", settings, services)
+
+    def now(self) -> datetime:
+        return self.clock
+
+    def send(self, body: dict[str, Any], text: str = "好的", *more: str, index: int = 0) -> Outcome:
+        (message,) = self.robot.parse(kit.signed(body))
+        assert isinstance(message, Message)
+        parts = tuple(Part(text=each) for each in (text, *more))
+        reply = Reply(key=reply_key(message), conversation=message.conversation, parts=parts, route=message.route)
+        return self.robot.send(reply, index)
+
+    def refused(self, body: dict[str, Any]) -> Refused:
+        outcome = self.send(body)
+        assert isinstance(outcome, Refused)
+        return outcome
+
+    def with_session(self, **fields: Any) -> dict[str, Any]:
+        return kit.body(**{**kit.session(self.server.url), **fields})
+
+    def group_with_session(self, **fields: Any) -> dict[str, Any]:
+        return kit.group(**{**kit.session(self.server.url), **fields})
+
+    def sends(self) -> list[Call]:
+        return [call for call in self.server.calls if call.path in kit.SENDS]
+
+    def ways(self) -> list[str]:
+        return [call.path for call in self.sends()]
+
+    def tokens_asked(self) -> int:
+        return sum(call.path == kit.TOKEN_PATH for call in self.server.calls)
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with RecordingServer(kit.platform, lambda call: call.path in kit.SENDS) as server:
+        desk = Desk(server)
+        yield desk
+        desk.http.close()
+
+
+# ---- the way ----
+
+
+def test_an_open_session_webhook_is_used_without_a_token(desk: Desk) -> None:
+    assert desk.send(desk.with_session()) == Delivered()
+    assert desk.ways() == [kit.SESSION]
+    assert desk.tokens_asked() == 0
+    assert "x-acs-dingtalk-access-token" not in desk.sends()[0].headers
+
+
+def test_a_webhook_that_ends_within_five_minutes_is_left_alone(desk: Desk) -> None:
+    """Five minutes before its end, the answer goes by the OpenAPI."""
+    body = desk.with_session()
+    for minutes, way in ((84.9, kit.SESSION), (85, kit.ONE_TO_ONE), (200, kit.ONE_TO_ONE)):
+        desk.server.calls.clear()
+        (message,) = desk.robot.parse(kit.signed(body))
+        assert isinstance(message, Message)
+        desk.clock = kit.NOW + timedelta(minutes=minutes)
+        parts = (Part(text="x"),)
+        reply = Reply(key=reply_key(message), conversation=message.conversation, parts=parts, route=message.route)
+        assert isinstance(desk.robot.send(reply, 0), Delivered)
+        assert desk.ways() == [way]
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        CLOSED,
+        kit.old_error("300001"),
+        kit.old_error(90030),
+        kit.api_error("session.expired"),
+        kit.api_error("session.notExisted"),
+        Answer(status=404),
+        Answer(status=410, body=b"gone"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["person", "group"])
+def test_a_closed_webhook_leads_to_the_openapi_in_the_same_send(desk: Desk, closing: Answer, kind: str) -> None:
+    desk.server.faults.append(closing)
+    body = desk.with_session() if kind == "person" else desk.group_with_session()
+    assert isinstance(desk.send(body), Delivered)
+    assert desk.ways() == [kit.SESSION, kit.ONE_TO_ONE if kind == "person" else kit.TO_GROUP]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(cut=True),
+        html_answer(502),
+        kit.old_error(430102),
+        kit.old_error(460101),
+        kit.old_error(-1),
+        kit.old_error(90018),
+    ],
+    ids=["cut", "502", "unsafe", "long", "busy", "fast"],
+)
+def test_no_other_answer_of_a_webhook_leads_to_a_second_send(desk: Desk, answer: Answer) -> None:
+    desk.server.faults.append(answer)
+    assert not isinstance(desk.send(desk.with_session()), Delivered)
+    assert desk.ways() == [kit.SESSION]
+
+
+def test_a_guest_without_staff_id_can_only_be_answered_by_the_webhook(desk: Desk) -> None:
+    assert desk.send(desk.with_session(senderStaffId="")) == Delivered()
+    desk.server.faults.append(CLOSED)
+    refused = desk.refused(desk.with_session(senderStaffId=""))
+    assert refused.action is Action.WINDOW
+    assert desk.ways() == [kit.SESSION, kit.SESSION]
+    assert desk.refused(kit.body(senderStaffId="")).action is Action.WINDOW
+
+
+def test_a_person_is_written_to_by_their_staff_id(desk: Desk) -> None:
+    assert desk.send(kit.body()) == Delivered(platform_id="pqkKit0001=")
+    (call,) = desk.sends()
+    assert call.path == kit.ONE_TO_ONE
+    assert call.json == {
+        "robotCode": kit.ROBOT,
+        "userIds": ["staff01"],
+        "msgKey": "sampleText",
+        "msgParam": '{"content":"好的"}',
+    }
+
+
+def test_a_group_is_written_to_by_its_conversation(desk: Desk) -> None:
+    assert desk.send(kit.group()) == Delivered(platform_id="pqkKit0002=")
+    (call,) = desk.sends()
+    assert call.path == kit.TO_GROUP
+    assert call.json["openConversationId"] == "cidKit0001+/=="
+    assert "userIds" not in call.json
+
+
+# ---- the body ----
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("好的，明天发货。", False),
+        ("a * b = c, 2 * 3", False),
+        ("snake_case and https://x.y/z_a", False),
+        ("1.5 kg - about #3", False),
+        ("**好的**", True),
+        ("*ok*", True),
+        ("# T\n\nx", True),
+        ("> said", True),
+        ("- a\n- b", True),
+        ("1. a\n2. b", True),
+        ("[x](https://x.y)", True),
+        ("![x](https://x.y)", True),
+        ("`x`", True),
+        ("```\nx\n```", True),
+    ],
+)
+def test_markdown_is_sent_as_such_only_where_there_is_some(text: str, markup: bool) -> None:
+    assert has_markup(text) is markup
+    assert json.loads(webhook_body(text))["msgtype"] == ("markdown" if markup else "text")
+    sent = json.loads(api_body(text, robot="r", to={}))
+    assert sent["msgKey"] == ("sampleMarkdown" if markup else "sampleText")
+    assert isinstance(sent["msgParam"], str)
+
+
+def test_a_plain_text_has_plain_line_breaks(desk: Desk) -> None:
+    (composed,) = desk.robot.compose("一\n二\n\n三")
+    desk.send(desk.with_session(), composed)
+    desk.send(kit.body(), composed)
+    assert [kit.shown(call) for call in desk.sends()] == ["一\n二\n\n三"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("# 退货 **流程**\n\n先看订单", "退货 流程"),
+        ("intro\n\n## Second\n\nx", "Second"),
+        ("**您好**，请问 [订单](https://x.y) 号是多少？", "您好 ，请问 订单 号是多少？"),
+        ("- 一\n- 二", "一 二"),
+        ("长" * 500, "长" * LONGEST_TITLE),
+        ("***", "回复"),
+        ("", "回复"),
+    ],
+)
+def test_a_title_is_the_first_heading_or_the_first_words(text: str, short: str) -> None:
+    assert title(text) == short
+
+
+@given(st.text(max_size=300))
+def test_a_title_is_always_there_and_short(text: str) -> None:
+    assert 0 < len(title(text)) <= LONGEST_TITLE
+    assert "\n" not in title(text)
+
+
+def test_a_mention_stands_in_the_list_and_in_the_text(desk: Desk) -> None:
+    desk.send(desk.group_with_session(), "好的")
+    desk.send(desk.group_with_session(), "**好的**\n\n```\nx\n```")
+    plain, marked = desk.sends()
+    assert kit.shown(plain) == "好的 @staff01"
+    assert kit.shown(marked) == "**好的**\n\n```\nx\n```\n\n@staff01"
+    for call in (plain, marked):
+        assert call.json["at"] == {"atUserIds": ["staff01"], "isAtAll": False}
+
+
+def test_only_the_first_part_mentions(desk: Desk) -> None:
+    desk.send(desk.group_with_session(), "一", "二", index=1)
+    (call,) = desk.sends()
+    assert kit.shown(call) == "二"
+    assert "at" not in call.json
+
+
+def test_nobody_is_mentioned_without_a_staff_id_or_by_the_openapi_or_alone(desk: Desk) -> None:
+    desk.send(desk.group_with_session(senderStaffId=""), "好的")
+    desk.send(kit.group(), "好的")
+    desk.send(desk.with_session(), "好的")
+    assert [kit.shown(call) for call in desk.sends()] == ["好的"] * 3
+
+
+@given(st.text(max_size=9000) | st.text(alphabet='"\\\n\x01字😀a*', min_size=2000, max_size=9000))
+def test_no_part_makes_a_body_that_is_too_large(text: str) -> None:
+    """With ids as long as any that was seen, twice over."""
+    part = text
+    while LIMIT.measure(part) > LIMIT.size:
+        part = part[: len(part) // 2]
+    whole = {"openConversationId": "cid" + "c" * 120}
+    assert len(api_body(part, robot="r" * 60, to=whole)) <= LARGEST_BODY
+    assert len(webhook_body(part, mention="u" * 120)) <= LARGEST_BODY
+    assert len(part) <= LONGEST_TEXT
+
+
+@pytest.mark.parametrize("text", ["字" * 20_000, '"\\' * 9_000, "😀" * 9_000, "# 标题\n\n" + "段落。\n\n" * 4_000])
+def test_a_long_answer_is_sent_in_bodies_within_the_limits(desk: Desk, text: str) -> None:
+    parts = desk.robot.compose(text)
+    assert len(parts) > 1
+    for index in range(len(parts)):
+        assert isinstance(desk.send(kit.group(), *parts, index=index), Delivered)
+    assert all(len(call.body) <= LARGEST_BODY for call in desk.sends())
+    assert all(len(kit.shown(call)) <= LONGEST_TEXT for call in desk.sends())
+
+
+def test_chinese_is_not_escaped(desk: Desk) -> None:
+    desk.send(kit.body(), "**好的**")
+    desk.send(desk.with_session(), "好的")
+    assert all("好的".encode() in call.body for call in desk.sends())
+
+
+def test_a_lone_surrogate_is_sent_as_a_question_mark(desk: Desk) -> None:
+    assert isinstance(desk.send(desk.with_session(), "a\ud800b"), Delivered)
+    assert kit.shown(desk.sends()[0]) == "a?b"
+
+
+# ---- tokens ----
+
+
+def test_one_token_serves_all_processes_and_sends(desk: Desk) -> None:
+    desk.send(kit.body())
+    desk.send(kit.group())
+    desk.robot = desk.another()
+    desk.send(kit.body())
+    assert desk.tokens_asked() == 1
+    assert len({call.headers["x-acs-dingtalk-access-token"] for call in desk.sends()}) == 1
+
+
+@pytest.mark.parametrize("code", ["InvalidAuthentication", 40014, 42001, 40001])
+def test_a_rejected_token_is_replaced_and_the_send_repeated_once(desk: Desk, code: Any) -> None:
+    rejected = kit.api_error(code) if isinstance(code, str) else kit.old_error(code)
+    desk.server.faults.append(rejected)
+    assert isinstance(desk.send(kit.body()), Delivered)
+    first, second = desk.sends()
+    assert first.body == second.body
+    assert first.headers["x-acs-dingtalk-access-token"] != second.headers["x-acs-dingtalk-access-token"]
+    assert desk.tokens_asked() == 2
+
+
+def test_a_token_that_is_rejected_again_is_a_refusal(desk: Desk) -> None:
+    desk.server.faults.extend([kit.api_error("InvalidAuthentication")] * 2)
+    assert desk.refused(kit.body()).code == "InvalidAuthentication"
+    assert len(desk.sends()) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "action", "code"),
+    [
+        (kit.api_error("invalidClientIdOrSecret"), Action.ALERT, "invalidClientIdOrSecret"),
+        (kit.api_error("Forbidden.AccessDenied.QpsLimitForApi", status=403), Action.RETRY, "QpsLimitForApi"),
+        (html_answer(502), Action.RETRY, ""),
+        (json_answer({}), Action.RETRY, ""),
+        (json_answer({"data": {"data": {"accessToken": "x"}}}), Action.RETRY, ""),
+        (Answer(cut=True), Action.RETRY, ""),
+    ],
+)
+def test_without_a_token_nothing_was_sent(answer: Answer, action: Action, code: str) -> None:
+    with RecordingServer(lambda _: answer) as server:
+        desk = Desk(server)
+        refused = desk.refused(kit.body())
+        desk.http.close()
+    assert refused.action is action
+    assert refused.code.endswith(code)
+    assert kit.SECRET not in refused.reason
+    assert desk.sends() == []
+
+
+# ---- what DingTalk says ----
+
+
+@pytest.mark.parametrize("errcode", [0, "0"])
+def test_success_is_a_number_or_a_string(desk: Desk, errcode: Any) -> None:
+    desk.server.faults.append(json_answer({"errcode": errcode, "errmsg": "ok"}))
+    assert desk.send(desk.with_session()) == Delivered()
+
+
+@pytest.mark.parametrize("body", [{}, {"ok": True}, {"errcode": None}, {"errcode": [0]}])
+def test_a_webhooks_answer_without_errcode_is_unknown(desk: Desk, body: dict[str, Any]) -> None:
+    desk.server.faults.append(json_answer(body))
+    assert isinstance(desk.send(desk.with_session()), Unknown)
+
+
+def test_an_openapi_answer_without_key_is_unknown(desk: Desk) -> None:
+    desk.server.faults.append(json_answer({"invalidStaffIdList": []}))
+    assert isinstance(desk.send(kit.body()), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("field", "action"),
+    [
+        ("invalidStaffIdList", Action.GIVE_UP),
+        ("filteredStaffIdList", Action.GIVE_UP),
+        ("flowControlledStaffIdList", Action.RETRY),
+    ],
+)
+def test_an_accepted_send_may_name_those_who_get_nothing(desk: Desk, field: str, action: Action) -> None:
+    desk.server.faults.append(json_answer({"processQueryKey": "x", field: ["staff01"]}))
+    assert desk.refused(kit.body()).action is action
+
+
+DENIED = "Forbidden.AccessDenied."
+
+
+@pytest.mark.parametrize(
+    ("answer", "action", "wait"),
+    [
+        (kit.api_error(f"{DENIED}QpsLimitForAppkeyAndApi", status=403), Action.RETRY, SECOND),
+        (kit.api_error(f"{DENIED}QpsLimitForApi", status=403), Action.RETRY, SECOND),
+        (kit.api_error(f"{DENIED}QpmLimitForAppkeyAndApi", status=403), Action.RETRY, 60 * SECOND),
+        (kit.api_error(f"{DENIED}IpNotInWhiteList", status=403), Action.ALERT, None),
+        (kit.api_error(f"{DENIED}ApiCountLimitForOrg", status=403), Action.ALERT, None),
+        (kit.api_error("invalidParameter.anything.new"), Action.GIVE_UP, None),
+        (kit.api_error("contain.notAllowed.word"), Action.GIVE_UP, None),
+        (kit.api_error("invalidParameter.msgParam.tooLong"), Action.SPLIT, None),
+        (kit.api_error("system.error", status=500), Action.RETRY, SECOND),
+        (kit.api_error("system.busy", status=503), Action.RETRY, SECOND),
+        (kit.old_error(88), Action.RETRY, SECOND),
+        (kit.old_error(88, sub_code="60020"), Action.ALERT, None),
+        (json_answer({"errcode": 88, "errmsg": "ding talk error[subcode=60011,submsg=x]"}), Action.ALERT, None),
+        (kit.old_error(88, sub_code="12345"), Action.ALERT, None),
+        (kit.old_error(410100), Action.RETRY, 600 * SECOND),
+    ],
+)
+def test_a_code_asks_for_its_action(desk: Desk, answer: Answer, action: Action, wait: timedelta | None) -> None:
+    desk.server.faults.append(answer)
+    refused = desk.refused(kit.body())
+    assert (refused.action, refused.retry_after) == (action, wait)
+
+
+def test_a_missing_permission_is_named(desk: Desk) -> None:
+    detail = {"accessdenieddetail": {"requiredScopes": ["qyapi_robot_sendmsg", "Card.Instance.Write"]}}
+    desk.server.faults.append(kit.api_error(f"{DENIED}AccessTokenPermissionDenied", status=403, **detail))
+    refused = desk.refused(kit.body())
+    assert refused.action is Action.ALERT
+    assert "qyapi_robot_sendmsg, Card.Instance.Write" in refused.reason
+
+
+def test_a_gateway_that_timed_out_may_have_delivered(desk: Desk) -> None:
+    desk.server.faults.append(kit.api_error("system.busy", status=504))
+    assert isinstance(desk.send(kit.body()), Unknown)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        json_answer({"status": 1111, "wait": 5, "source": "x5", "punish": "deny"}),
+        json_answer({"status": "1111"}, status=403),
+        html_answer(403),
+        html_answer(405),
+        Answer(body=b'<html><script src="/_____tmd_____/punish?x5step=1"></script></html>'),
+    ],
+)
+@pytest.mark.parametrize("way", ["webhook", "openapi"])
+def test_a_punished_address_makes_no_call_for_five_minutes(desk: Desk, page: Answer, way: str) -> None:
+    body = desk.with_session() if way == "webhook" else kit.body()
+    desk.server.faults.append(page)
+    first = desk.refused(body)
+    assert (first.action, first.code, first.retry_after) == (Action.RETRY, "1111", 300 * SECOND)
+    desk.clock += 100 * SECOND
+    calls = len(desk.server.calls)
+    assert desk.refused(body).retry_after == 200 * SECOND
+    assert len(desk.server.calls) == calls
+    desk.clock += 200 * SECOND
+    assert isinstance(desk.send(body), Delivered)
+
+
+# ---- the operator ----
+
+
+def test_a_working_robot_is_found_without_sending_anything(desk: Desk) -> None:
+    assert [(finding.what, finding.ok) for finding in desk.robot.check()] == [
+        ("access token", True),
+        ("robot", True),
+    ]
+    assert desk.sends() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "step"),
+    [
+        (kit.api_error("robotCode.notExsit"), "robot_code"),
+        (kit.api_error("invalidParameter.robotCode.notExsit"), "robot_code"),
+        (
+            kit.api_error(
+                f"{DENIED}AccessTokenPermissionDenied",
+                status=403,
+                accessdenieddetail={"requiredScopes": ["qyapi_robot_sendmsg"]},
+            ),
+            "qyapi_robot_sendmsg",
+        ),
+        (kit.api_error(f"{DENIED}IpNotInWhiteList", status=403), "IP"),
+        (Answer(cut=True), "network"),
+    ],
+)
+def test_what_a_robot_lacks_is_a_finding_with_the_next_step(answer: Answer, step: str) -> None:
+    def platform(call: Call) -> Answer:
+        return kit.platform(call) if call.path == kit.TOKEN_PATH else answer
+
+    with RecordingServer(platform) as server:
+        desk = Desk(server)
+        token, robot = desk.robot.check()
+        desk.http.close()
+    assert token.ok
+    assert not robot.ok
+    assert step in robot.next_step
+
+
+def test_a_wrong_secret_is_a_finding_with_the_next_step() -> None:
+    with RecordingServer(lambda _: kit.api_error("invalidClientIdOrSecret")) as server:
+        desk = Desk(server)
+        (finding,) = desk.robot.check()
+        desk.http.close()
+    assert not finding.ok
+    assert "client_secret" in finding.next_step
+    assert kit.SECRET not in finding.next_step
