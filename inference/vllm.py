@@ -26,11 +26,22 @@ from inference.replicas import Replica, Replicas
 from inference.trouble import NO_REPLICA, TOO_LATE, AttemptFailed, Health, Repeat
 from inference.values import ChatMessage, Completion
 
-ATTEMPTS = 4
 LARGER_BUDGET = 3
 """Times max_tokens, when thinking ate the first budget before any word of the answer (sheet §0.7)."""
 
-_WAIT = wait_exponential(multiplier=0.5, max=8) + wait_random(0, 0.5)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often an answer is tried for, and the pause where no other replica stands ready: from *first*, doubling
+    to *longest*, plus jitter of up to *first*."""
+
+    attempts: int = 4
+    first: timedelta = timedelta(seconds=0.5)
+    longest: timedelta = timedelta(seconds=8)
+
+    def pause(self, state: RetryCallState) -> float:
+        first, longest = self.first.total_seconds(), self.longest.total_seconds()
+        return (wait_exponential(multiplier=first, max=longest) + wait_random(0, first))(state)
 
 
 class VllmModel:
@@ -49,10 +60,12 @@ class VllmModel:
         reasoning_effort: str = "low",
         temperature: float | None = None,
         limits: Limits | None = None,
+        patience: Patience | None = None,
         connections: int = 1000,
     ) -> None:
         self._replicas = Replicas(replicas)
         self._wire = Wire(api_key, limits or Limits(), connections=connections)
+        self._patience = patience or Patience()
         self._name = name
         self._fixed = _fixed(name, reasoning_effort, temperature)
 
@@ -69,7 +82,13 @@ class VllmModel:
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "max_tokens": max_tokens,
         }
-        call = _Call(wire=self._wire, replicas=self._replicas, conversation=conversation, clock=Clock(deadline))
+        call = _Call(
+            wire=self._wire,
+            replicas=self._replicas,
+            patience=self._patience,
+            conversation=conversation,
+            clock=Clock(deadline),
+        )
         completion = call.run(body)
         if not completion.text and completion.finish == "length":
             completion = call.run(body | {"max_tokens": max_tokens * LARGER_BUDGET})
@@ -100,6 +119,7 @@ class _Call:
 
     wire: Wire
     replicas: Replicas
+    patience: Patience
     conversation: str
     clock: Clock
     failed_at: list[Replica] = field(default_factory=list)
@@ -153,10 +173,10 @@ class _Call:
             return 0.0
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, AttemptFailed) else None
-        return max(_WAIT(state), asked.total_seconds() if asked else 0.0)
+        return max(self.patience.pause(state), asked.total_seconds() if asked else 0.0)
 
     def _enough(self, state: RetryCallState) -> bool:
-        most = max(ATTEMPTS, len(self.replicas) + 1)
+        most = max(self.patience.attempts, len(self.replicas) + 1)
         return state.attempt_number >= most or state.upcoming_sleep >= self.clock.left.total_seconds()
 
     def _another_is_ready(self) -> bool:
