@@ -49,6 +49,12 @@ def _without_defaults(fields: Fields) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
+def load_fields(data: bytes) -> Fields:
+    """One JSON object."""
+    fields: Fields = json.loads(data)
+    return fields
+
+
 def dump_message(message: Message) -> bytes:
     fields = _without_defaults(
         {
@@ -83,7 +89,7 @@ def _media_fields(media: Media) -> dict[str, Any]:
 
 
 def load_message(data: bytes) -> Message:
-    return _message(json.loads(data))
+    return _message(load_fields(data))
 
 
 def load_messages(data: bytes) -> tuple[Message, ...]:
@@ -123,7 +129,7 @@ def dump_entry(entry: HistoryEntry) -> bytes:
 
 
 def load_entry(data: bytes) -> HistoryEntry:
-    fields = json.loads(data)
+    fields = load_fields(data)
     return HistoryEntry(
         role=fields["role"], content=fields["content"], at=from_micros(fields["at"]), key=fields["key"]
     )
@@ -153,7 +159,7 @@ def dump_reply(reply: Reply) -> bytes:
 def load_stored(
     reply: bytes, records: Sequence[Fields], fallback: bytes, conversation: ConversationId
 ) -> StoredReply:
-    fields = json.loads(reply)
+    fields = load_fields(reply)
     return StoredReply(
         reply=Reply(
             key=fields["key"],

@@ -101,7 +101,7 @@ class EmbeddedRedis:
         if self._lock is None:
             self._lock = _lock(self._folder / "lock")
         self._socket.unlink(missing_ok=True)
-        command = [sys.executable, "-I", "-S", str(leash.__file__), str(os.getpid()), str(server), *self._options()]
+        command = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(server), *self._options()]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -128,8 +128,8 @@ class EmbeddedRedis:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        self._socket.unlink(missing_ok=True)
-        if self._lock is not None:
+        if self._lock is not None:  # else the socket may be another run's
+            self._socket.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 

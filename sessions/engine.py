@@ -5,7 +5,6 @@ finds duplicates, a second commit of the same reply changes nothing, and a secon
 `LeaseLost`, which then means that the first one did it.
 """
 
-import json
 import os
 import time
 from collections import defaultdict
@@ -275,5 +274,7 @@ def _stored(fields: dict[bytes, bytes], conversation: ConversationId) -> StoredR
     reply = fields.get(b"reply")
     if reply is None:
         return None
-    records = [json.loads(fields[b"part:%d" % i]) for i in range(sum(name[:5] == b"part:" for name in fields))]
+    records = [
+        codec.load_fields(fields[b"part:%d" % i]) for i in range(sum(name[:5] == b"part:" for name in fields))
+    ]
     return codec.load_stored(reply, records, fields[b"fallback"], conversation)

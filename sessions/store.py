@@ -33,7 +33,7 @@ class RedisStore:
     raise :class:`~sessions.errors.StoreDown`."""
 
     def __init__(self, client: Redis, blocking: Redis) -> None:
-        self._client = client
+        self.client = client
         self._blocking = blocking
         self._execute: Callable[..., Any] = client.execute_command
         self._execute_blocking: Callable[..., Any] = blocking.execute_command
@@ -49,7 +49,7 @@ class RedisStore:
         )
 
     def close(self) -> None:
-        self._client.connection_pool.disconnect()
+        self.client.connection_pool.disconnect()
         self._blocking.connection_pool.disconnect()
 
     def ping(self) -> None:
@@ -64,7 +64,7 @@ class RedisStore:
         here; returns what the operator should hear at start. *allow_volatile* turns reasons that are about
         persistence into warnings."""
         with _guarded():
-            return examine(Redis(connection_pool=self._client.connection_pool), allow_volatile=allow_volatile)
+            return examine(Redis(connection_pool=self.client.connection_pool), allow_volatile=allow_volatile)
 
     def command(self, *words: Word) -> Any:
         with _guarded():
@@ -106,7 +106,7 @@ class RedisStore:
 
     def _pipeline(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         with _guarded():
-            pipeline = self._client.pipeline(transaction=False)
+            pipeline = self.client.pipeline(transaction=False)
             queue: Callable[..., Any] = pipeline.execute_command
             for words in commands:
                 queue(*words)

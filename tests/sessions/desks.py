@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.values import ConversationId
 from sessions.engine import RedisInbox
-from sessions.keys import Keys
+from sessions.keys import GROUP, Keys
 from sessions.memory import MemoryInbox
 from sessions.memory_state import Memory
+from sessions.scripts import MAKE_GROUP, Call
 from sessions.store import RedisStore, pairs
 from tests.contracts.inbox_kit import LONG
 
@@ -49,6 +50,7 @@ class RedisDesk:
 
     def __init__(self, store: RedisStore) -> None:
         self.store = store
+        self.keys = Keys(SHARDS)
 
     def inbox(
         self,
@@ -77,7 +79,7 @@ class RedisDesk:
     def tickets(self) -> Sequence[ConversationId]:
         """Checks on the way that each turn knows where its ticket is."""
         found: list[ConversationId] = []
-        for shard in Keys(SHARDS).shards:
+        for shard in self.keys.shards:
             ready = self.store.command("XRANGE", shard.ready, "-", "+")
             later = self.store.command("ZRANGE", shard.later, 0, -1)
             places = [(pairs(fields)[b"conversation"], entry) for entry, fields in ready]
@@ -85,3 +87,17 @@ class RedisDesk:
                 assert self.store.command("HGET", shard.turn(name.decode()), "ticket") == place
                 found.append(ConversationId.of(name.decode()))
         return found
+
+    def journal(self) -> list[dict[bytes, bytes]]:
+        """All entries, shard by shard."""
+        streams = [self.store.command("XRANGE", shard.journal, "-", "+") for shard in self.keys.shards]
+        return [pairs(fields) for entries in streams for _, fields in entries]
+
+    def expire_leases(self) -> None:
+        """As if all workers had been silent for a day."""
+        day = timedelta(days=1) // timedelta(milliseconds=1)
+        for shard in self.keys.shards:
+            if self.store.command("EXISTS", shard.ready):
+                self.store.run_all([Call(MAKE_GROUP, [shard.ready], [])])
+                for entry, consumer, *_ in self.store.command("XPENDING", shard.ready, GROUP, "-", "+", 1000):
+                    self.store.command("XCLAIM", shard.ready, GROUP, consumer, 0, entry, "IDLE", day, "JUSTID")

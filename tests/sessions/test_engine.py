@@ -1,10 +1,36 @@
 """The engine keeps the contract, and what only Redis can show."""
 
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
-from sessions.store import RedisStore
+from sessions.embedded import EmbeddedRedis, find_server
+from sessions.errors import StoreDown
+from sessions.inbox import PartState
+from sessions.scripts import HAND_BACK, TIDY, Call
+from sessions.store import RedisStore, pairs
 from tests.contracts.inbox import InboxContract
-from tests.contracts.inbox_kit import Desk
+from tests.contracts.inbox_kit import (
+    AT_ONCE,
+    HORIZON,
+    Desk,
+    answer,
+    assert_invariant,
+    claim_one,
+    conversation,
+    exchange,
+    message,
+    names,
+    offer,
+    record,
+    stored,
+    take_one,
+)
+from tests.contracts.inbox_parking import parked
+from tests.contracts.inbox_turns import status
 from tests.sessions.desks import RedisDesk
 
 
@@ -12,3 +38,206 @@ class TestRedisInbox(InboxContract):
     def make_desk(self, request: pytest.FixtureRequest) -> Desk:
         store: RedisStore = request.getfixturevalue("redis_store")
         return RedisDesk(store)
+
+
+@pytest.fixture(scope="module")
+def wheels_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Valkey from the wheel, where the machine's own server is another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "")
+        other = find_server()
+    if other == find_server():
+        pytest.skip("the wheel's server is the one that all other tests use")
+    server = EmbeddedRedis(Path(tmp_path_factory.mktemp("wheel")), fsync="no", server=other)
+    yield server.start()
+    server.stop()
+
+
+class TestRedisInboxOnTheWheelsServer(InboxContract):
+    def make_desk(self, request: pytest.FixtureRequest) -> Desk:
+        store = RedisStore.open(
+            request.getfixturevalue("wheels_server"), patience=timedelta(seconds=5), connections=64
+        )
+        request.addfinalizer(store.close)
+        store.command("FLUSHALL")
+        return RedisDesk(store)
+
+
+@pytest.fixture
+def desk(redis_store: RedisStore) -> Iterator[RedisDesk]:
+    desk = RedisDesk(redis_store)
+    yield desk
+    assert_invariant(desk)
+
+
+def test_nothing_of_an_answered_conversation_stays_for_ever(desk: RedisDesk) -> None:
+    inbox = desk.inbox()
+    offer(inbox, "m1")
+    answer(inbox, claim_one(inbox))
+    inbox.observe(status("key", "wamid.1"))
+    shared = {name for shard in desk.keys.shards for name in (shard.ready, shard.journal)}
+    for name in desk.store.command("KEYS", "*"):
+        assert name.decode() in shared or desk.store.command("TTL", name) > 0
+
+
+@pytest.mark.parametrize(
+    ("part", "longest"),
+    [
+        ("seen", HORIZON),
+        ("conversation", timedelta(hours=1)),
+        ("recent", timedelta(minutes=30)),
+        ("observed", HORIZON),
+    ],
+)
+def test_what_expires_does_so_in_its_time(desk: RedisDesk, part: str, longest: timedelta) -> None:
+    inbox = desk.inbox()
+    offer(inbox, "m1")
+    answer(inbox, claim_one(inbox))
+    inbox.observe(status("key", "wamid.1"))
+    [name] = desk.store.command("KEYS", f"fd:{{*}}:{part}:*")
+    left = timedelta(milliseconds=desk.store.command("PTTL", name))
+    assert longest - timedelta(minutes=1) < left <= longest
+
+
+def test_a_flushed_database_is_used_again_at_once(desk: RedisDesk) -> None:
+    inbox = desk.inbox()
+    offer(inbox, "m1")
+    lost = claim_one(inbox)
+    desk.store.command("FLUSHALL")
+    offer(inbox, "m2")
+    assert list(inbox.renew([lost.lease])) == [lost.lease]
+    assert inbox.claim(lost.lease.ticket) is None
+    assert names(claim_one(inbox).messages) == ["m2"]
+
+
+def test_tickets_from_before_the_first_worker_are_taken(desk: RedisDesk) -> None:
+    web, worker = desk.inbox("web"), desk.inbox("worker")
+    for number in range(10):
+        offer(web, f"m{number}", peer=f"peer{number}")
+    assert web.depths().ready == 10
+    assert sum(len(worker.take(100, wait=AT_ONCE)) for _ in range(3)) == 10
+
+
+def test_a_store_that_is_down_is_said_so_by_every_call(tmp_path: Path) -> None:
+    server = EmbeddedRedis(tmp_path, fsync="no")
+    with closing(RedisStore.open(server.start(), patience=timedelta(seconds=1), connections=2)) as store:
+        inbox = RedisDesk(store).inbox()
+        offer(inbox, "m1")
+        turn = claim_one(inbox)
+        server.stop()
+        for call in (
+            lambda: inbox.accept([message("m2")], horizon=HORIZON),
+            lambda: inbox.take(1, wait=AT_ONCE),
+            lambda: inbox.claim(turn.lease.ticket),
+            lambda: inbox.renew([turn.lease]),
+            lambda: inbox.commit(turn, stored(turn), exchange(turn)),
+            lambda: inbox.record(turn.lease, 0, record()),
+            lambda: inbox.settle(turn.lease, outcome="replied"),
+            lambda: inbox.postpone(turn.lease, AT_ONCE, reason="busy"),
+            lambda: inbox.park(turn.lease, reason="poison"),
+            inbox.wake,
+            lambda: inbox.observe(status("key", "wamid.1")),
+            lambda: inbox.observed("key"),
+            inbox.depths,
+            inbox.dead_letters,
+            lambda: inbox.redrive("1-1.0"),
+        ):
+            with pytest.raises(StoreDown):
+                call()
+
+
+def test_a_turn_is_journalled_once_and_without_its_words(desk: RedisDesk) -> None:
+    inbox = desk.inbox()
+    offer(inbox, "m1", "m2")
+    turn = claim_one(inbox)
+    inbox.commit(turn, stored(turn, "secret words", "more"), exchange(turn))
+    inbox.record(turn.lease, 0, record(PartState.DELIVERED, sends=1))
+    inbox.settle(turn.lease, (1, record(PartState.REFUSED)), outcome="replied")
+    [entry] = desk.journal()
+    assert entry[b"conversation"].decode() == turn.id.key
+    assert (entry[b"outcome"], entry[b"messages"], entry[b"tries"]) == (b"replied", b"2", b"1")
+    assert entry[b"reply"].decode() == stored(turn).reply.key
+    assert entry[b"parts"].count(b'"state"') == 2
+    assert not [value for value in entry.values() if b"words" in value or b"text of" in value]
+
+
+def test_a_parked_turn_is_journalled_with_its_reason(desk: RedisDesk) -> None:
+    parked(desk.inbox(), "m1")
+    [entry] = desk.journal()
+    assert (entry[b"outcome"], entry[b"reason"], entry[b"parts"]) == (b"parked", b"refused", b"[]")
+
+
+def fill_journal(desk: RedisDesk, entries: int) -> str:
+    """Of ann's shard; ids are 1-0, 2-0, …"""
+    journal = desk.keys.home(conversation()).journal
+    for start in range(1, entries + 1, 1000):
+        desk.store.commands([("XADD", journal, f"{n}-0", "n", n) for n in range(start, start + 1000)])
+    return journal
+
+
+def end_a_turn(desk: RedisDesk) -> None:
+    offer(desk.inbox(), "m1")
+    answer(desk.inbox(), claim_one(desk.inbox()))
+
+
+def test_a_journal_that_nobody_reads_keeps_ten_thousand_entries(desk: RedisDesk) -> None:
+    journal = fill_journal(desk, 11_000)
+    end_a_turn(desk)
+    assert desk.store.command("XLEN", journal) == 10_000
+
+
+def test_a_journal_is_trimmed_only_behind_its_slowest_reader(desk: RedisDesk) -> None:
+    journal = fill_journal(desk, 12_000)
+    desk.store.command("XGROUP", "CREATE", journal, "records", "11000-0")
+    desk.store.command("XGROUP", "CREATE", journal, "audit", "0")
+    desk.store.command("XREADGROUP", "GROUP", "audit", "one", "COUNT", 700, "STREAMS", journal, ">")
+    desk.store.command("XACK", journal, "audit", *(f"{n}-0" for n in range(1, 601)))
+    end_a_turn(desk)
+    [[oldest, _]] = desk.store.command("XRANGE", journal, "-", "+", "COUNT", 1)
+    assert 400 <= int(oldest.partition(b"-")[0]) <= 601  # whole nodes of the stream only
+
+
+def test_a_journal_whose_reader_read_nothing_is_kept(desk: RedisDesk) -> None:
+    journal = fill_journal(desk, 12_000)
+    desk.store.command("XGROUP", "CREATE", journal, "audit", "0")
+    end_a_turn(desk)
+    assert desk.store.command("XLEN", journal) == 12_001
+
+
+def test_consumers_that_left_are_forgotten_unless_they_hold_something(desk: RedisDesk) -> None:
+    gone, dead = desk.inbox("gone"), desk.inbox("dead")
+    gone.take(1, wait=AT_ONCE)
+    offer(dead, "m1")
+    held = take_one(dead)
+    desk.pass_time(timedelta(milliseconds=5))
+    calls = [Call(TIDY, [shard.ready], [0]) for shard in desk.keys.shards]
+    assert sum(desk.store.run_all(calls)) > 0
+    left = [desk.store.command("XINFO", "CONSUMERS", shard.ready, "workers") for shard in desk.keys.shards]
+    assert [pairs(consumer)[b"name"] for consumers in left for consumer in consumers] == [b"dead"]
+    assert dead.claim(held) is not None
+
+
+def test_a_ticket_that_was_handed_back_is_taken_by_another(desk: RedisDesk) -> None:
+    one, two = desk.inbox("one"), desk.inbox("two")
+    offer(one, "m1")
+    ticket = take_one(one)
+    shard, name = desk.keys.home(ticket.conversation), ticket.conversation.key
+    for expected in (1, 0):
+        keys, args = [shard.turn(name), shard.ready], [ticket.entry, "one", name]
+        assert desk.store.run(HAND_BACK, keys, args) == expected
+    assert one.claim(ticket) is None
+    assert names(claim_one(two).messages) == ["m1"]
+
+
+def test_dead_letters_of_all_shards_are_one_list(desk: RedisDesk) -> None:
+    inbox = desk.inbox()
+    for number in range(40):
+        parked(inbox, f"m{number}", peer=f"peer{number}")
+    ids, before = [], ""
+    while page := inbox.dead_letters(most=7, before=before):
+        ids += [letter.id for letter in page]
+        before = page[-1].id
+    assert len(ids) == len(set(ids)) == 40
+    assert ids == sorted(
+        ids, key=lambda name: [int(part) for part in name.replace("-", ".").split(".")], reverse=True
+    )

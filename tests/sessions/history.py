@@ -1,0 +1,56 @@
+"""A history in which every method of the inbox and the token store is called."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+from adapters.values import Token
+from sessions.inbox import PartState
+from sessions.scripts import HAND_BACK, Call
+from sessions.store import RedisStore
+from sessions.tokens import RedisTokenStore
+from tests.contracts.inbox_kit import (
+    AT_ONCE,
+    HORIZON,
+    answer,
+    claim_one,
+    exchange,
+    message,
+    offer,
+    record,
+    stored,
+    take_one,
+)
+from tests.contracts.inbox_turns import status
+from tests.sessions.desks import RedisDesk
+
+
+def play_every_call(url: str) -> None:
+    """Over two connections, one of them for blocking reads."""
+    with closing(RedisStore.open(url, patience=timedelta(seconds=5), connections=1)) as store:
+        desk = RedisDesk(store)
+        inbox = desk.inbox()
+        inbox.accept([message(f"m{n}", f"peer{n}") for n in range(20)], horizon=HORIZON)
+        turns = [claim_one(inbox) for _ in range(20)]
+        inbox.renew([turn.lease for turn in turns])
+        for turn in turns[:10]:
+            inbox.commit(turn, stored(turn), exchange(turn))
+            inbox.record(turn.lease, 0, record(PartState.SENDING))
+            inbox.postpone(turn.lease, timedelta(milliseconds=1), reason="busy")
+        for turn in turns[10:19]:
+            answer(inbox, turn)
+        inbox.park(turns[19].lease, reason="refused")
+        inbox.redrive(inbox.dead_letters()[0].id)
+        desk.pass_time(timedelta(milliseconds=5))
+        inbox.wake()
+        inbox.take(100, wait=AT_ONCE)
+        offer(inbox, "last", peer="last")
+        ticket = take_one(inbox)
+        shard = desk.keys.home(ticket.conversation)
+        name = ticket.conversation.key
+        store.run_all([Call(HAND_BACK, [shard.turn(name), shard.ready], [ticket.entry, "one", name])])
+        inbox.observe(status("key", "wamid.1"))
+        inbox.observed("key")
+        inbox.depths()
+        tokens = RedisTokenStore(store)
+        with tokens.turnstile("shop", wait=AT_ONCE):
+            tokens.swap("shop", stale=None, fresh=Token(value="x", expires_at=datetime.now(UTC)))

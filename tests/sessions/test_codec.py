@@ -1,0 +1,105 @@
+"""Whatever is accepted can be stored and read again, unchanged."""
+
+from datetime import UTC, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.values import ConversationId, Media, Message, Part, Reply
+from sessions import codec
+from sessions.inbox import HistoryEntry, PartRecord, PartState
+from tests.contracts.inbox_kit import NOON, conversation, message
+
+words = st.text(st.characters(), max_size=40)
+ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+moments = st.datetimes(timezones=st.just(timezone(timedelta(hours=8))) | st.just(UTC))
+conversations = st.builds(ConversationId, channel=ids, account=ids, peer=ids)
+media = st.builds(
+    Media,
+    kind=words,
+    id=words,
+    mime=words,
+    sha256=words,
+    caption=words,
+    filename=words,
+    seconds=st.none() | st.floats(0, 1e6),
+)
+messages = st.builds(
+    Message,
+    id=ids,
+    conversation=conversations,
+    sender=words,
+    sender_name=words,
+    text=words,
+    media=st.lists(media, max_size=3).map(tuple),
+    sent_at=moments,
+    quoted=words,
+    kind=words,
+    route=st.dictionaries(words, words, max_size=3),
+)
+
+
+@given(messages)
+def test_a_message_comes_back_as_it_was(original: Message) -> None:
+    assert codec.load_message(codec.dump_message(original)) == original
+
+
+@given(st.lists(messages, max_size=3))
+def test_a_dead_letters_messages_come_back_as_they_were(originals: list[Message]) -> None:
+    joined = b"[" + b",".join(map(codec.dump_message, originals)) + b"]"
+    assert codec.load_messages(joined) == tuple(originals)
+
+
+@given(st.builds(HistoryEntry, role=words, content=words, at=moments, key=words))
+def test_a_history_entry_comes_back_as_it_was(entry: HistoryEntry) -> None:
+    assert codec.load_entry(codec.dump_entry(entry)) == entry
+
+
+@given(
+    st.lists(st.builds(Part, text=words, repeated=st.booleans()), max_size=3).map(tuple),
+    st.lists(
+        st.builds(
+            PartRecord,
+            state=st.sampled_from(PartState),
+            at=moments,
+            platform_id=words,
+            sends=st.integers(0, 9),
+            refusals=st.integers(0, 9),
+        ),
+        max_size=3,
+    ).map(tuple),
+    st.dictionaries(words, words, max_size=3),
+)
+def test_a_reply_comes_back_as_it_was(
+    parts: tuple[Part, ...], records: tuple[PartRecord, ...], route: dict[str, str]
+) -> None:
+    reply = Reply(key="k", conversation=conversation(), parts=parts, route=route)
+    fields = [codec.load_fields(codec.dump_record(record)) for record in records]
+    stored = codec.load_stored(codec.dump_reply(reply), fields, b"model_down", conversation())
+    assert (stored.reply, stored.records, stored.fallback) == (reply, records, "model_down")
+
+
+def test_a_plain_message_is_small() -> None:
+    """Defaults are left out: what is stored most is stored shortest."""
+    assert set(codec.load_fields(codec.dump_message(message("m1")))) == {
+        "id",
+        "conversation",
+        "sender",
+        "text",
+        "sent_at",
+        "kind",
+        "route",
+    }
+
+
+def test_a_newer_versions_fields_are_ignored() -> None:
+    stored = codec.dump_message(message("m1")).replace(b'{"id"', b'{"mood":"new","id"')
+    assert codec.load_message(stored) == message("m1")
+
+
+def test_equal_texts_have_equal_digests() -> None:
+    assert codec.digest("你好\ud800") == codec.digest("你好\ud800") != codec.digest("你好")
+
+
+def test_times_are_exact_to_the_microsecond() -> None:
+    assert codec.from_micros(codec.micros(NOON)) == NOON
