@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -14,6 +15,7 @@ from bot.config import Config
 from bot.data_dir import why_not_writable
 from bot.redis_url import embedded_url
 from bot.wiring import build_channels, load_knowledge
+from inference.faq import BadTable
 from sessions.embedded import find_server
 from sessions.errors import NoServer, StoreDown, UnsafeStore
 from sessions.store import RedisStore
@@ -72,11 +74,9 @@ def _knowledge(config: Config) -> Iterator[Finding]:
         what = f"FAQ of {name}"
         try:
             load_knowledge(assistant)
-        except (OSError, ValueError) as error:
-            where = f"assistants.{name}.faq"
-            yield Finding(
-                what=what, ok=False, next_step=f"{where} cannot be read ({error}): CSV with question,answer"
-            )
+        except BadTable as error:
+            step = f"assistants.{name}.faq: {'; '.join(str(error).splitlines())}"
+            yield Finding(what=what, ok=False, next_step=step)
         else:
             yield Finding(what=what, ok=True)
 
@@ -88,8 +88,12 @@ def _remote(config: Config) -> Mapping[str, Callable[[], Sequence[Finding]]]:
         f"model {replica}": partial(_replica, replica, config.model.name, key) for replica in config.model.replicas
     }
     for name, channel in build_channels(config, MemoryTokenStore()).items():
-        calls[f"channel {name}"] = channel.check
+        calls[f"channel {name}"] = partial(_channel, f"channel {name}", channel.check)
     return calls
+
+
+def _channel(name: str, check: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
+    return [replace(finding, what=f"{name}: {finding.what}") for finding in check()]
 
 
 def _replica(replica: str, name: str, key: str) -> Sequence[Finding]:

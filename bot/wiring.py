@@ -9,7 +9,6 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,8 +32,9 @@ from bot.turn import TurnEngine
 from bot.web import create_app
 from bot.worker import Worker, WorkerRules
 from inference.assistant import Assistant, AssistantSettings
-from inference.faq import Faq
-from inference.values import Knowledge, Model
+from inference.exchange import Limits
+from inference.faq import EXAMPLE, BadTable, Faq
+from inference.values import Knowledge
 from inference.vllm import VllmModel
 from sessions.engine import RedisInbox
 from sessions.errors import StoreDown
@@ -112,35 +112,55 @@ def build_channels(config: Config, tokens: TokenStore) -> dict[str, Channel[Any]
 
 
 def build_assistants(config: Config) -> dict[str, Assistant]:
-    """One assistant a table; all share the model's connections and its replicas' health."""
+    """One assistant a table; all share the model's connections and its replicas' health. Raises
+    :class:`bot.config.ConfigError` with the problems of every FAQ file."""
     model = build_model(config)
-    return {name: _assistant(settings, model) for name, settings in config.assistants.items()}
+    knowledge: dict[str, Knowledge] = {}
+    problems: list[str] = []
+    for name, settings in config.assistants.items():
+        try:
+            knowledge[name] = load_knowledge(settings)
+        except BadTable as error:
+            problems += [f"assistants.{name}.faq: {problem}" for problem in str(error).splitlines()]
+    if problems:
+        raise configuration.ConfigError(problems)
+    return {name: _assistant(settings, model, knowledge[name]) for name, settings in config.assistants.items()}
 
 
-def build_model(config: Config) -> Model | None:
+def build_model(config: Config) -> VllmModel | None:
     """None where no replica is configured: the FAQ answers alone."""
     wanted = config.model
     if not wanted.replicas:
         return None
-    return VllmModel(wanted.replicas, name=wanted.name, api_key=wanted.api_key.get_secret_value())
+    return VllmModel(
+        wanted.replicas,
+        name=wanted.name,
+        api_key=wanted.api_key.get_secret_value(),
+        limits=Limits(connect=wanted.connect, first=wanted.first_token, between=wanted.between_tokens),
+    )
 
 
-def _assistant(settings: configuration.Assistant, model: Model | None) -> Assistant:
+def _assistant(settings: configuration.Assistant, model: VllmModel | None, knowledge: Knowledge) -> Assistant:
+    tuned = model and model.tuned(
+        reasoning_effort=settings.reasoning_effort or "", temperature=settings.temperature
+    )
     return Assistant(
-        model,
-        load_knowledge(settings),
+        tuned,
+        knowledge,
         AssistantSettings(
             company_name=settings.company_name,
             system_prompt=settings.system_prompt,
             max_reply_chars=settings.max_reply_chars,
             fallback_text=settings.fallback_text,
+            history_tokens=settings.history_tokens,
+            max_tokens=settings.max_tokens,
         ),
     )
 
 
 def load_knowledge(settings: configuration.Assistant) -> Knowledge:
-    """The assistant's FAQ file, else the example shop's. Raises OSError or ValueError if it is unreadable."""
-    return Faq.load(settings.faq or Path(str(files("inference") / "data" / "example_faq.csv")))
+    """The assistant's FAQ file, else the example shop's. Raises :class:`inference.faq.BadTable`."""
+    return Faq.load(settings.faq or EXAMPLE)
 
 
 def web_app() -> Flask:

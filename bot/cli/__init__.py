@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from bot.cli import exits
 from bot.cli.bench import bench
 from bot.cli.chat import chat
 from bot.cli.check import check
 from bot.cli.deadletter import deadletter
+from bot.cli.exits import MEANINGS, OK
 from bot.cli.faults import explained
 from bot.cli.model import model
 from bot.cli.run import run
@@ -17,7 +17,7 @@ from bot.cli.sandbox import sandbox
 from bot.cli.web import web
 from bot.cli.worker import worker
 
-EXIT_CODES = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in exits.MEANINGS.items())
+EXIT_CODES = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 
 
 @click.group(
@@ -58,4 +58,4 @@ def main() -> None:
     """The console script. What an operator can mend is explained in a line or two, never with a traceback."""
     with explained():
         frontdesk.main(prog_name="frontdesk")
-    sys.exit(exits.OK)
+    sys.exit(OK)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli import exits
+from bot.cli.exits import FAILED
 
 
 @click.command()
@@ -29,4 +29,4 @@ def check(config: Path | None) -> None:
         step = f" — {finding.next_step}" if finding.next_step else ""
         click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}{step}")
     if failed:
-        raise SystemExit(exits.FAILED)
+        raise SystemExit(FAILED)

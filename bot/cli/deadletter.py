@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli import exits
+from bot.cli.exits import FAILED
 
 if TYPE_CHECKING:
     from sessions.inbox import DeadLetter, Inbox
@@ -77,7 +77,7 @@ def show(config: Path | None, letter_id: str, text: bool) -> None:
         click.echo(
             f"no dead letter {letter_id}: it was redriven, or never was; see `frontdesk deadletter list`", err=True
         )
-        raise SystemExit(exits.FAILED)
+        raise SystemExit(FAILED)
     for name, value in _facts(letter):
         click.echo(f"{name + ':':<14} {value}")
     for message in letter.messages:
@@ -110,7 +110,7 @@ def redrive(config: Path | None, letter_ids: tuple[str, ...], reason: str, every
     for letter in gone:
         click.echo(f"no dead letter {letter} (any more)", err=True)
     if gone:
-        raise SystemExit(exits.FAILED)
+        raise SystemExit(FAILED)
 
 
 @contextmanager

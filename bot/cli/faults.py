@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import click
 
-from bot.cli import exits
+from bot.cli.exits import CONFIG, UNAVAILABLE
 from sessions.errors import NoServer, SessionError, UnsafeStore
 
 
 class Unavailable(click.ClickException):
     """Something that the command needs is not there; the text says what to do."""
 
-    exit_code = exits.UNAVAILABLE
+    exit_code = UNAVAILABLE
 
 
 @contextmanager
@@ -26,16 +26,16 @@ def explained() -> Iterator[None]:
     except _config_error() as error:
         for problem in error.args[0].splitlines():
             click.echo(f"configuration: {problem}", err=True)
-        sys.exit(exits.CONFIG)
+        sys.exit(CONFIG)
     except UnsafeStore as error:
         click.echo(f"Redis: {error}", err=True)
-        sys.exit(exits.CONFIG)
+        sys.exit(CONFIG)
     except NoServer as error:
         click.echo(f"Redis: {error}", err=True)
-        sys.exit(exits.UNAVAILABLE)
+        sys.exit(UNAVAILABLE)
     except SessionError as error:
         click.echo(f"Redis: {error}; `frontdesk check` says more", err=True)
-        sys.exit(exits.UNAVAILABLE)
+        sys.exit(UNAVAILABLE)
 
 
 def _config_error() -> type[Exception]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import exits
+from bot.cli.exits import CONFIG, INTERRUPTED
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -34,7 +34,8 @@ def run(config: Path | None) -> None:
       FRONTDESK__SERVER__PORT=9000 frontdesk run
     """
     from bot import logs
-    from bot.cli import port, screen
+    from bot.cli.port import any_free, require_free
+    from bot.cli.screen import own_address, text
     from bot.data_dir import require_writable
     from bot.supervisor import EmbeddedStore, Service, Supervisor
     from bot.wiring import read_config
@@ -42,13 +43,13 @@ def run(config: Path | None) -> None:
 
     settings = read_config(config)
     require_writable(settings.server.data_dir)
-    port.require_free(settings.server.host, settings.server.port)
+    require_free(settings.server.host, settings.server.port)
     services: list[Service] = []
     if not settings.channels and settings.path is None:
-        sandbox_port = port.any_free(8090)
+        sandbox_port = any_free(8090)
         os.environ.update(example_environment(f"http://127.0.0.1:{sandbox_port}"))
         settings = read_config(config)
-        services.append(sandbox_program(sandbox_port, screen.own_address(settings)))
+        services.append(sandbox_program(sandbox_port, own_address(settings)))
     logs.setup(settings.log.level)
     if not settings.redis.url:
         redis = EmbeddedRedis(settings.server.data_dir, fsync=settings.redis.fsync)
@@ -57,13 +58,13 @@ def run(config: Path | None) -> None:
     supervisor = Supervisor([*services, *desk_programs(settings)])
 
     def announce() -> bool:
-        up = answers(settings.server.port)
+        up = answers(own_address(settings))
         if up:
-            click.echo(screen.text(settings))
+            click.echo(text(settings))
         return up
 
     code = supervisor.run(announce)
-    raise SystemExit(exits.INTERRUPTED if supervisor.hurried else code)
+    raise SystemExit(INTERRUPTED if supervisor.hurried else code)
 
 
 def desk_programs(settings: "Config") -> Iterator["Program"]:
@@ -74,7 +75,7 @@ def desk_programs(settings: "Config") -> Iterator["Program"]:
 
     place = ["--config", str(settings.path)] if settings.path else []
     ours = [sys.executable, "-m", "bot.cli", *place]
-    final = frozenset([exits.CONFIG])
+    final = frozenset([CONFIG])
     yield Program(name="worker", command=[*ours, "worker"], grace=timedelta(seconds=28), final=final)
     yield Program(name="web", command=[*ours, "web"], grace=timedelta(seconds=3), final=final, death=signal.SIGQUIT)
 
@@ -102,9 +103,9 @@ def _variables(prefix: str, tables: Mapping[str, Any]) -> Iterator[tuple[str, st
             yield variable, str(value)
 
 
-def answers(number: int) -> bool:
+def answers(address: str) -> bool:
     """Whether the web process says that it is healthy."""
-    connection = http.client.HTTPConnection("127.0.0.1", number, timeout=0.5)
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=0.5)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == http.HTTPStatus.OK

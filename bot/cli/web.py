@@ -21,8 +21,8 @@ def web(config: Path | None) -> None:
       FRONTDESK__SERVER__PORT=9000 frontdesk web
     """
     from bot import logs
-    from bot.cli import port
     from bot.cli.become import become
+    from bot.cli.port import require_free
     from bot.redis_url import redis_url
     from bot.wiring import open_desk, read_config
 
@@ -32,7 +32,7 @@ def web(config: Path | None) -> None:
     if settings.path is not None:
         environment["FRONTDESK_CONFIG"] = str(settings.path)
     open_desk(settings, environment["FRONTDESK__REDIS__URL"], role="tool").close()  # what is wrong is said here
-    port.require_free(settings.server.host, settings.server.port)
+    require_free(settings.server.host, settings.server.port)
     become(
         [sys.executable, "-m", "gunicorn", "-c", "python:bot.gunicorn_settings", "bot.wiring:web_app()"],
         environment,

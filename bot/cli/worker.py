@@ -8,7 +8,7 @@ from types import FrameType
 
 import click
 
-from bot.cli import exits
+from bot.cli.exits import INTERRUPTED, OK
 
 LAST_CALL = 3.0
 """Seconds beyond the worker's own drain after which the process leaves anyway; leases hand its turns to others."""
@@ -48,9 +48,9 @@ def leave_on_signals(stop: threading.Event, *, within: float) -> None:
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if stop.is_set():
-            os._exit(exits.INTERRUPTED)
+            os._exit(INTERRUPTED)
         stop.set()
-        last = threading.Timer(within, os._exit, [exits.OK])
+        last = threading.Timer(within, os._exit, [OK])
         last.daemon = True
         last.start()
 

@@ -56,8 +56,9 @@ def test_every_command_explains_itself_with_examples_that_begin_with_frontdesk(c
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_first_sentence_of_a_command_fits_into_the_list(command: str) -> None:
     listed = CliRunner().invoke(frontdesk, ["--help"]).output
-    assert next(line for line in listed.splitlines() if line.startswith(f"  {command} ")).endswith(".")
-    assert "..." not in listed
+    line = next(line for line in listed.splitlines() if line.startswith(f"  {command} "))
+    assert line.endswith(".")
+    assert not line.endswith("...")
 
 
 def test_the_help_loads_none_of_the_heavy_libraries() -> None:

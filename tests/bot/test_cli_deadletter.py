@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_redrive_by_reason_leaves_the_others(inbox: RedisInbox) -> None:
 
 
 def test_redrive_all_goes_beyond_one_page(inbox: RedisInbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.cli.deadletter.PAGE", 2)
+    monkeypatch.setattr(import_module("bot.cli.deadletter"), "PAGE", 2)
     for number in range(5):
         park(inbox, f"p{number}")
     assert deadletter("redrive", "--all").output == "redriven: 5\n"
