@@ -62,8 +62,8 @@ class TurnEngine:
         if channel is None:
             next_step = "no channel of this name is configured any more: add it again, then redrive"
             self._endings.park(turn, "channel_missing", next_step)
-        elif turn.abandoned > self._rules.abandonments:
-            workers = f"{turn.abandoned - 1} workers in a row stopped over this turn without a word"
+        elif turn.abandoned >= self._rules.abandonments:
+            workers = f"{turn.abandoned} workers in a row stopped over this turn without a word"
             self._endings.park(turn, "poison", workers)
         elif turn.stored is not None:
             self._deliver(turn, channel, turn.stored, committed_now=False)

@@ -111,7 +111,7 @@ class Town:
 
     def wait_until_ready(self, limit: float = 60) -> None:
         end = time.monotonic() + limit
-        while time.monotonic() < end:
+        while time.monotonic() < end and self.process is not None and self.process.poll() is None:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
                     if answer.status == 200:

@@ -70,7 +70,7 @@ class Room:
         self._count = 0
 
     def engine_of(self, channels: dict[str, Channel[Any]]) -> TurnEngine:
-        assistant = Assistant(self.model, NoKnowledge(), AssistantSettings(max_reply_chars=5000))
+        assistant = Assistant(self.model, NoKnowledge(), AssistantSettings(max_reply_chars=5000, max_tokens=5000))
         return TurnEngine(
             self.inbox,
             channels,
@@ -366,9 +366,10 @@ def test_a_crash_between_commit_and_answer_sends_the_stored_reply_and_asks_nobod
 def test_a_worker_that_slept_past_its_lease_sends_nothing(room: Room) -> None:
     room.say("hello")
     turn = room.claim()
+    stored = room.engine._answer(turn, room.channel)
     turn.lease.expires = 0.0
     with pytest.raises(LeaseLost):
-        room.engine.run(turn)
+        room.engine._deliver(turn, room.channel, stored, committed_now=True)
     assert not room.channel.sent
 
 
