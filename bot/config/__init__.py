@@ -87,14 +87,20 @@ def load(path: Path | None, *, platforms: Platforms, env: Mapping[str, str] = os
     assistants = values.setdefault("assistants", {})
     if isinstance(assistants, dict):
         assistants.setdefault("default", {})
-    problems = explainer.broken()
+    # BaseSettings takes arguments of its own by such names: _cli_parse_args would read our command line
+    foreign = [key for key in values if key.startswith("_")]
+    for key in foreign:
+        del values[key]
+    problems = explainer.broken() + [f"{key}: is no setting; remove it" for key in foreign]
+    told = contradictions(values, platforms)
     try:
         config = model(**values)
     except ValidationError as error:
-        raise ConfigError(problems + explainer.problems(error) + contradictions(values, platforms)) from None
-    problems += contradictions(values, platforms)
-    if problems:
-        raise ConfigError(problems)
+        better = {each.split(": ")[0] for each in told}
+        problems += [each for each in explainer.problems(error) if each.split(": ")[0] not in better]
+        raise ConfigError(problems + told) from None
+    if problems or told:
+        raise ConfigError(problems + told)
     config._path = found
     config._warnings = tuple(advice(config))
     return config

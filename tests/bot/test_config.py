@@ -1,5 +1,6 @@
 """The configuration: what is read, from where, and what each mistake is called."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pydantic import Field, SecretStr
 
 from adapters.channel import ChannelSettings
 from bot.config import Config, ConfigError, load
+from bot.wiring import PLATFORMS
 
 CANARY = "canary-7f3a9c"
 
@@ -26,12 +28,12 @@ class Shop(ChannelSettings):
 
 class Ding(ChannelSettings):
     client_id: str
-    client_secret: SecretStr
+    client_secret: SecretStr = Field(min_length=1)
     mode: Literal["http", "stream"] = "http"
     limit: int = 3
 
 
-PLATFORMS: Mapping[str, type[ChannelSettings]] = {"whatsapp": Shop, "dingtalk": Ding}
+TWINS: Mapping[str, type[ChannelSettings]] = {"whatsapp": Shop, "dingtalk": Ding}
 
 GOOD = """
 [channels.shop]
@@ -45,7 +47,7 @@ app_secret = "an-app-secret"
 def read(tmp_path: Path, text: str, env: Mapping[str, str] | None = None) -> Config:
     path = tmp_path / "frontdesk.toml"
     path.write_text(text, "utf-8")
-    return load(path, platforms=PLATFORMS, env=env or {})
+    return load(path, platforms=TWINS, env=env or {})
 
 
 def problems(tmp_path: Path, text: str, env: Mapping[str, str] | None = None) -> list[str]:
@@ -63,6 +65,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "unknown key of an assistant": ("[assistants.a]\nfqa = 1", "assistants.a.fqa", "did you mean faq?"),
     "unknown key of a nested table": ("[model.serve]\ndtipe = 1", "model.serve.dtipe", "did you mean dtype?"),
     "unknown key of a channel": (GOOD + "acces_token = 1", "channels.shop.acces_token", "did you mean access_tok"),
+    "a key of the library's own": ("_cli_parse_args = true", "_cli_parse_args", "is no setting"),
     "not a number": ('[server]\nport = "x"', "server.port", "should be a valid integer"),
     "a number out of range": ("[server]\nport = 70000", "server.port", "should be less than or equal to 65535"),
     "no web process": ("[server]\nworkers = 0", "server.workers", "should be greater than or equal to 1"),
@@ -134,14 +137,14 @@ def test_an_unreadable_file_is_one_problem(case: str, tmp_path: Path) -> None:
     path.write_bytes(content)
 
     with pytest.raises(ConfigError, match=words):
-        load(path, platforms=PLATFORMS, env={})
+        load(path, platforms=TWINS, env={})
 
 
 def test_a_file_that_was_named_but_is_not_there_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
-        load(tmp_path / "none.toml", platforms=PLATFORMS, env={})
+        load(tmp_path / "none.toml", platforms=TWINS, env={})
     with pytest.raises(ConfigError, match=r"cannot be read: Is a directory"):
-        load(None, platforms=PLATFORMS, env={"FRONTDESK_CONFIG": str(tmp_path)})
+        load(None, platforms=TWINS, env={"FRONTDESK_CONFIG": str(tmp_path)})
 
 
 def test_twenty_reasons_not_to_start_are_all_told_at_once(tmp_path: Path) -> None:
@@ -221,7 +224,7 @@ def test_an_empty_environment_and_no_file_give_a_desk_without_channels(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    config = load(None, platforms=PLATFORMS, env={})
+    config = load(None, platforms=TWINS, env={})
 
     assert config.path is None
     assert config.channels == {}
@@ -238,10 +241,10 @@ def test_the_file_beside_us_is_found_and_a_named_one_is_preferred(
     (tmp_path / "third.toml").write_text("[server]\nport = 3")
     env = {"FRONTDESK_CONFIG": "other.toml"}
 
-    assert load(None, platforms=PLATFORMS, env={}).server.port == 1
-    assert load(None, platforms=PLATFORMS, env=env).server.port == 2
-    assert load(Path("third.toml"), platforms=PLATFORMS, env=env).server.port == 3
-    assert load(None, platforms=PLATFORMS, env=env).path == tmp_path / "other.toml"
+    assert load(None, platforms=TWINS, env={}).server.port == 1
+    assert load(None, platforms=TWINS, env=env).server.port == 2
+    assert load(Path("third.toml"), platforms=TWINS, env=env).server.port == 3
+    assert load(None, platforms=TWINS, env=env).path == tmp_path / "other.toml"
 
 
 def test_the_environment_wins_over_the_file_whatever_the_case_of_its_names(tmp_path: Path) -> None:
@@ -380,16 +383,32 @@ def test_plain_http_to_this_machine_or_its_network_is_fine(base: str, tmp_path: 
 # The example
 
 EXAMPLE = Path(__file__).parents[2] / "frontdesk.example.toml"
+REAL_PLATFORMS = {name: channel.settings_type for name, channel in PLATFORMS.items()}
+
+
+def uncommented() -> str:
+    return re.sub(r"(?m)^# (?=\w+ = )", "", EXAMPLE.read_text("utf-8"))
+
+
+def test_the_example_is_valid_as_it_stands() -> None:
+    plain = load(EXAMPLE, platforms=REAL_PLATFORMS, env={})
+
+    assert set(plain.channels) == {"shop", "staff", "ding"}
+    assert {each.split(": ")[0] for each in plain.warnings} == {"model.replicas"}
+
+
+def test_the_example_names_every_setting_of_every_channel() -> None:
+    whole = tomllib.loads(uncommented())
+
+    for table in whole["channels"].values():
+        known = set(REAL_PLATFORMS[table["platform"]].model_fields)
+        named = {f"{name}_previous" for name in known} & known  # one of them is shown, for all
+        assert set(table) | named | {"assistant"} >= known
 
 
 def test_the_example_names_every_setting_of_every_table() -> None:
-    text = EXAMPLE.read_text("utf-8")
     tables = {"server", "redis", "sessions", "model", "worker", "log"}
-    uncommented = "\n".join(
-        line.removeprefix("# ") if line.startswith("# ") and " = " in line[:30] else line
-        for line in text.splitlines()
-    )
-    whole = tomllib.loads(uncommented)
+    whole = tomllib.loads(uncommented())
 
     for table in tables:
         known = set(type(getattr(Config(), table)).model_fields)
