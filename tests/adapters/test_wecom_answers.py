@@ -125,7 +125,9 @@ def test_an_unreached_member_is_a_refusal_though_the_code_is_zero(
 @pytest.mark.parametrize(
     ("named", "to"), [("ZHANGSAN", "zhangsan"), ("zhangsan", "ZhangSan"), ("a|STRASSE", "straße")]
 )
-def test_ids_are_compared_without_case(server: RecordingServer, platform: Platform, named: str, to: str) -> None:
+def test_row_24_ids_are_compared_without_case(
+    server: RecordingServer, platform: Platform, named: str, to: str
+) -> None:
     platform.will(SEND, error(0, invaliduser=named))
     assert refused(app(api_base=server.url).send(reply("x", to=to), 0)).code == "invaliduser"
 
@@ -167,7 +169,7 @@ def findings(server: RecordingServer, **overrides: Any) -> dict[str, str]:
     return {finding.what: finding.next_step for finding in found if not finding.ok}
 
 
-def test_check_looks_at_the_callback_the_token_the_app_and_the_address(server: RecordingServer) -> None:
+def test_row_5_check_looks_at_the_callback_the_token_the_app_and_the_address(server: RecordingServer) -> None:
     assert findings(server) == {}
     assert paths(server) == ["gettoken", "agent/get", "getcallbackip"]
 

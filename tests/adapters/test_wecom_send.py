@@ -80,7 +80,7 @@ def test_empty_text_is_never_sent(server: RecordingServer, text: str) -> None:
     assert app().compose(text) == ()
 
 
-def test_markdown_is_plain_text_unless_it_is_asked_for() -> None:
+def test_row_11_markdown_is_plain_text_unless_it_is_asked_for() -> None:
     words = "# Hours\n\n**open** until *six*, `9–18`, [map](https://example.com)"
     (plain,) = app().compose(words)
     assert not set("#*`[") & set(plain)
@@ -95,7 +95,17 @@ def test_markdown_goes_out_as_markdown(server: RecordingServer) -> None:
     assert sent(server)[0]["markdown"] == {"content": "**x**"}
 
 
-def test_two_thousand_bytes_are_counted_not_two_thousand_letters() -> None:
+def test_row_8_two_thousand_bytes_are_counted_not_two_thousand_letters() -> None:
     parts = app().compose("长" * 2048)
     assert [len(part.encode()) for part in parts] == [2046, 2046, 2046, 6]
     assert "".join(parts) == "长" * 2048
+
+
+def test_row_9_a_long_reply_goes_out_one_part_after_the_other(server: RecordingServer) -> None:
+    channel = app(api_base=server.url)
+    long = reply(*channel.compose("".join(f"第{number}句。" for number in range(600))))
+    for index in range(len(long.parts)):
+        assert isinstance(channel.send(long, index), Delivered)
+        assert len(sent(server)) == index + 1
+    assert "".join(body["text"]["content"] for body in sent(server)) == "".join(part.text for part in long.parts)
+    assert len(long.parts) > 3

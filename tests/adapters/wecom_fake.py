@@ -17,11 +17,12 @@ SEND = "/cgi-bin/message/send"
 
 
 class Platform:
-    """Hands out numbered tokens; takes its other answers from `answers`, by path, until they are used up."""
+    """Hands out numbered tokens and refuses those in `revoked`; first it takes what waits in `answers`, by path."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[Answer]] = {}
         self.tokens = 0
+        self.revoked: set[str] = set()
         self._guard = threading.Lock()
 
     def __call__(self, call: Call) -> Answer:
@@ -33,6 +34,8 @@ class Platform:
                 return json_answer(
                     {"errcode": 0, "access_token": f"{ACCESS_TOKEN}-{self.tokens}", "expires_in": 7200}
                 )
+        if call.query.get("access_token") in self.revoked:
+            return error(42001, "access_token expired")
         return json_answer({"errcode": 0, "errmsg": "ok", "msgid": "MSGID1", "close": 0, "ip_list": []})
 
     def will(self, path: str, *answers: Answer) -> None:
