@@ -18,10 +18,13 @@ Fields = Mapping[str, Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 
 
 def micros(moment: datetime) -> int:
-    return (moment - EPOCH) // _MICROSECOND
+    """A moment whose UTC has no year becomes the nearest that has one: what was accepted must be readable."""
+    return max(_FIRST, min(_LAST, (moment - EPOCH) // _MICROSECOND))
 
 
 def from_micros(value: int) -> datetime:

@@ -47,9 +47,9 @@ class Tickets:
         now = time.monotonic()
         overdue: list[Ticket] = []
         if now >= self._next_look:
-            self._next_look = now + self._look_every.total_seconds()
             overdue = self._overdue(most)
             self._tidy(now)
+            self._next_look = now + self._look_every.total_seconds()
         left = timedelta() if overdue else min(timedelta(seconds=end - now), self._look_every)
         return overdue + self._fresh(most - len(overdue), left)
 

@@ -10,8 +10,8 @@ from typing import Self
 
 
 class Proxy:
-    """A context manager. `url` leads through it; *sent* is what clients sent (mixed, if several send at once), *lost*
-    how many answers were lost."""
+    """A context manager. `url` leads through it; *sent* is what clients sent (mixed, if several send at once),
+    *lost* how many answers were lost."""
 
     def __init__(self, upstream: Path) -> None:
         self._upstream = upstream

@@ -1,7 +1,8 @@
 """Whatever is accepted can be stored and read again, unchanged."""
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,9 @@ from tests.contracts.inbox_kit import NOON, conversation, message
 
 words = st.text(st.characters(), max_size=40)
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
-moments = st.datetimes(timezones=st.just(timezone(timedelta(hours=8))) | st.just(UTC))
+PACIFIC = timezone(timedelta(hours=-8))
+CHINA = timezone(timedelta(hours=8))
+moments = st.datetimes(timezones=st.just(CHINA) | st.just(UTC)).filter(lambda moment: 1 < moment.year < 9999)
 conversations = st.builds(ConversationId, channel=ids, account=ids, peer=ids)
 media = st.builds(
     Media,
@@ -99,6 +102,11 @@ def test_a_newer_versions_fields_are_ignored() -> None:
 
 def test_equal_texts_have_equal_digests() -> None:
     assert codec.digest("你好\ud800") == codec.digest("你好\ud800") != codec.digest("你好")
+
+
+@pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=CHINA), datetime.max.replace(tzinfo=PACIFIC)])
+def test_a_time_beyond_the_calendar_is_no_poison(moment: datetime) -> None:
+    assert codec.from_micros(codec.micros(moment)).year == moment.year
 
 
 def test_times_are_exact_to_the_microsecond() -> None:

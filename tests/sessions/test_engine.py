@@ -206,8 +206,9 @@ def test_a_journal_whose_reader_read_nothing_is_kept(desk: RedisDesk) -> None:
 
 def test_consumers_that_left_are_forgotten_unless_they_hold_something(desk: RedisDesk) -> None:
     gone, dead = desk.inbox("gone"), desk.inbox("dead")
-    gone.take(1, wait=AT_ONCE)
-    offer(dead, "m1")
+    offer(gone, "m1")
+    answer(gone, claim_one(gone))
+    offer(dead, "m2")
     held = take_one(dead)
     desk.pass_time(timedelta(milliseconds=5))
     calls = [Call(TIDY, [shard.ready], [0]) for shard in desk.keys.shards]

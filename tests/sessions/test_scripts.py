@@ -74,7 +74,7 @@ def test_the_prelude_and_the_code_name_one_group() -> None:
 
 
 def test_a_conversations_shard_is_the_crc_of_its_key() -> None:
-    assert Keys(16).home(conversation()).mail("x") == "fd:{14}:mail:x"
+    assert Keys(16).home(conversation()).mail("x") == "fd:{3}:mail:x"
 
 
 def test_at_least_one_shard_is_needed() -> None:
