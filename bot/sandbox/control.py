@@ -43,7 +43,7 @@ SETTINGS: Mapping[str, type] = {
 }
 STREAM_LIFE = 10.0
 """Seconds: bounds how long a reader that is gone, or a server that stops, holds a thread."""
-HEARTBEAT = timedelta(seconds=5)
+HEARTBEAT = timedelta(seconds=2)
 MOST_AT_ONCE = 600
 """Older entries are left out when a reader begins."""
 

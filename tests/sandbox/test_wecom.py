@@ -139,6 +139,20 @@ def test_text_of_2048_bytes_is_whole(platform: WeComPlatform) -> None:
     assert (len(platform.replies()[0].text), platform.calls[-1].remarks) == (2048, ())
 
 
+@pytest.mark.parametrize(
+    ("content", "remarked"), [("您好", True), ("Hello", False), (r"C:\users", False), (r"\\u60a8", False)]
+)
+def test_escaped_characters_are_remarked(platform: WeComPlatform, content: str, remarked: bool) -> None:
+    platform.say("你好")
+    token = get_token(platform)["access_token"]
+    body = {"touser": USER, "msgtype": "text", "agentid": platform.agent_id, "text": {"content": content}}
+    url = f"{platform.url}/cgi-bin/message/send"
+    requests.post(url, params={"access_token": token}, json=body, timeout=10)
+
+    assert [reply.text for reply in platform.replies()] == [content]
+    assert bool(platform.calls[-1].remarks) is remarked
+
+
 def test_the_identical_request_is_accepted_but_not_shown_again(platform: WeComPlatform) -> None:
     platform.say("你好")
     checked: dict[str, Any] = {"enable_duplicate_check": 1, "duplicate_check_interval": 600}

@@ -35,12 +35,18 @@ function drawHead(platform, customer, typing) {
 function row(platform, customer, line, story) {
   const mine = line.kind === 'said' && line.user === customer.user;
   const from = line.kind === 'said' ? 'person' : 'shop';
-  const bubble = make('div.bubble', line.kind === 'said' ? [line.text] : shownAs(platform, line.style, line.text));
+  const bubble = make('div.bubble', line.kind === 'said' ? [line.text] : shownAs(platform, line.style, named(line, story)));
   if (platform === 'whatsapp') bubble.append(foot(line, mine, story));
   const column = make('div.column', [bubble]);
   if (customer.place && !mine) column.prepend(make('div.sender', line.kind === 'said' ? line.name : text('shop')));
   if (mine) column.append(...state(platform, line, story));
   return make(mine ? 'li.row.mine' : 'li.row.theirs', [face(from, line.name), column]);
+}
+
+/** DingTalk shows the name of who is mentioned by id. */
+function named(line, story) {
+  const mentioned = line.raw?.at?.atUserIds ?? [];
+  return mentioned.reduce((words, user) => words.replaceAll(`@${user}`, `@${story.names.get(user) ?? user}`), line.text);
 }
 
 function face(kind, name = '') {

@@ -11,14 +11,17 @@ export class Story {
     this.lines = []; // what stands in the chats: said and shown, in order
     this.wire = []; // what went over HTTP: webhooks and calls, in order of their beginning
     this.deliveries = new Map(); // message id → its latest webhook
+    this.names = new Map(); // user → the name they wrote under
     this.signs = new Map(); // message id → set of read, typing, sent, delivered
     this.typingSince = new Map(); // user → seconds
   }
 
   take(entry) {
     entry.number = count += 1;
-    if (entry.kind === 'said') this.lines.push(entry);
-    else if (entry.kind === 'shown') {
+    if (entry.kind === 'said') {
+      this.lines.push(entry);
+      this.names.set(entry.user, entry.name);
+    } else if (entry.kind === 'shown') {
       this.lines.push(entry);
       this.typingSince.delete(entry.to);
     } else if (entry.kind === 'sign') this.#sign(entry);

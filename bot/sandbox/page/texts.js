@@ -33,7 +33,7 @@ const EN = {
   disconnected: 'The sandbox does not answer. Trying again…',
   today: 'Today',
   localNote: 'The platform is played here. Nobody outside is written to.',
-  chips: ['How long does shipping take?', 'Can I return something?', 'Where is my parcel?', 'Which payment methods do you accept?', 'Can I get an invoice?', 'I want to talk to a human'],
+  chips: ['How long does shipping take?', 'Can I return something?', 'How can I track my order?', 'Which payment methods do you accept?', 'Can I get an invoice?', 'I want to talk to a human'],
 };
 
 const ZH = {
@@ -69,7 +69,7 @@ const ZH = {
   disconnected: '沙盒没有应答，正在重试…',
   today: '今天',
   localNote: '平台由本机扮演，不会给任何真实用户发消息。',
-  chips: ['多久能发货？', '怎么退货？', '怎么查物流？', '支持哪些付款方式？', '可以开发票吗？', '我要找人工客服'],
+  chips: ['多久能发货？', '怎么退货？', '怎么查询物流？', '支持哪些付款方式？', '可以开发票吗？', '我要找人工客服'],
 };
 
 const TABLES = { en: EN, zh: ZH };
