@@ -1,0 +1,123 @@
+"""What every :class:`inference.values.Model` does, whoever speaks: the twin and the real client inherit this."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from inference.errors import ContextTooLong, ModelBusy, ModelError, ModelFailed, ModelRefused
+from inference.values import ChatMessage, Completion, Model
+
+SECRET = "my card number is 4111 1111"
+
+
+def said(text: str, role: str = "user") -> ChatMessage:
+    return ChatMessage(role=role, content=text)
+
+
+class Stage(ABC):
+    """A model and the strings that move it."""
+
+    model: Model
+
+    @abstractmethod
+    def say(self, text: str) -> None:
+        """Every answer is *text* from now on; "" is an empty reply."""
+
+    @abstractmethod
+    def echo(self) -> None:
+        """Every answer is the newest message from now on."""
+
+    @abstractmethod
+    def dwell(self, delay: timedelta) -> None:
+        """Every answer takes *delay* from now on."""
+
+    @abstractmethod
+    def fail(self, error: type[ModelError]) -> None:
+        """The next call ends in *error*."""
+
+    @abstractmethod
+    def heard(self) -> list[list[tuple[str, str]]]:
+        """The messages of each call so far, as (role, content)."""
+
+    def ask(self, *messages: ChatMessage, seconds: float = 10, max_tokens: int = 512) -> Completion:
+        return self.model.complete(
+            messages or (said("Hello"),),
+            conversation="whatsapp:1:2",
+            deadline=timedelta(seconds=seconds),
+            max_tokens=max_tokens,
+        )
+
+
+class ModelContract:
+    """Subclasses give the fixture `stage`."""
+
+    def test_an_answer_is_the_models_text_with_its_usage(self, stage: Stage) -> None:
+        stage.say("Your parcel leaves today.")
+        completion = stage.ask()
+        assert (completion.text, completion.finish) == ("Your parcel leaves today.", "stop")
+        assert completion.prompt_tokens > 0
+        assert completion.completion_tokens > 0
+
+    def test_the_model_hears_every_message_in_order_and_unchanged(self, stage: Stage) -> None:
+        messages = [said("规则 {a}", "system"), said("一\n二\t✅ 👩‍👧"), said("", "assistant"), said('"\\ \u2028')]
+        stage.ask(*messages)
+        assert stage.heard() == [[(message.role, message.content) for message in messages]]
+
+    def test_chinese_and_emoji_come_back_whole(self, stage: Stage) -> None:
+        stage.say("退款已到账 ✅，请查收 👨‍👩‍👧‍👦。")
+        assert stage.ask().text == "退款已到账 ✅，请查收 👨‍👩‍👧‍👦。"
+
+    def test_an_answer_that_ran_out_of_tokens_is_flagged(self, stage: Stage) -> None:
+        stage.say("one two three four five six seven eight nine ten")
+        completion = stage.ask(max_tokens=4)
+        assert completion.finish == "length"
+        assert 0 < len(completion.text) < len("one two three four five six seven eight nine ten")
+
+    def test_an_empty_reply_is_a_failure(self, stage: Stage) -> None:
+        stage.say("")
+        with pytest.raises(ModelFailed):
+            stage.ask()
+
+    def test_the_deadline_ends_a_slow_answer(self, stage: Stage) -> None:
+        stage.dwell(timedelta(seconds=20))
+        started = time.monotonic()
+        with pytest.raises(ModelError):
+            stage.ask(seconds=0.4)
+        assert time.monotonic() - started < 1.4
+
+    @pytest.mark.parametrize("error", [ModelBusy, ModelFailed, ModelRefused, ContextTooLong])
+    def test_each_error_is_told_apart_and_the_next_call_is_served(
+        self, stage: Stage, error: type[ModelError]
+    ) -> None:
+        stage.fail(error)
+        with pytest.raises(ModelError) as caught:
+            stage.ask()
+        assert type(caught.value) is error
+        stage.say("Back again.")
+        assert stage.ask().text == "Back again."
+
+    @pytest.mark.parametrize("error", [ModelBusy, ModelFailed, ModelRefused, ContextTooLong])
+    def test_no_error_repeats_a_customers_words(self, stage: Stage, error: type[ModelError]) -> None:
+        stage.fail(error)
+        with pytest.raises(error) as caught:
+            stage.ask(said(SECRET))
+        shown = f"{caught.value!r} {caught.value.__cause__!r}"
+        assert "4111" not in shown
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+    def test_sixty_four_at_once_each_get_their_own_answer(self, stage: Stage) -> None:
+        stage.echo()
+        stage.dwell(timedelta(seconds=0.2))
+        questions = [f"question {number}" for number in range(64)]
+        with ThreadPoolExecutor(64) as pool:
+            answers: Sequence[str] = list(pool.map(lambda text: stage.ask(said(text)).text, questions))
+        assert answers == questions
+
+    def test_it_is_available_until_it_is_known_not_to_be(self, stage: Stage) -> None:
+        assert stage.model.available()
+        stage.ask()
+        assert stage.model.available()

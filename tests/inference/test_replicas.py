@@ -1,0 +1,165 @@
+"""Who gets a conversation, who is left out, and who is asked again."""
+
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+
+from inference.replicas import FIRST_REST, LONGEST_REST, Replica, Replicas
+from inference.trouble import Health
+
+URLS = ("http://a:1/v1", "http://b:1/v1", "http://c:1/v1")
+
+
+class Town:
+    """Replicas under a clock that stands still until it is moved."""
+
+    def __init__(self, *urls: str) -> None:
+        self.time = 100.0
+        self.replicas = Replicas(urls or URLS, now=lambda: self.time)
+
+    def pick(self, conversation: str = "c", *avoid: Replica) -> Replica | None:
+        with self.replicas.serving(conversation, avoid=avoid) as replica:
+            return replica
+
+    def sure(self, conversation: str = "c", *avoid: Replica) -> Replica:
+        replica = self.pick(conversation, *avoid)
+        assert replica
+        return replica
+
+    def fail(self, replica: Replica, times: int = 1) -> None:
+        """So many incidents one after another, each after the rest of the last."""
+        for _ in range(times):
+            self.time = max(self.time, replica.rests_until)
+            self.replicas.note(replica, Health.DOWN)
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town()
+
+
+CONVERSATIONS = [f"whatsapp:1:{number}" for number in range(300)]
+
+
+def test_a_conversation_stays_with_its_replica(town: Town) -> None:
+    assert len({town.sure("c").url for _ in range(20)}) == 1
+
+
+def test_conversations_spread_over_all_replicas(town: Town) -> None:
+    chosen = [town.sure(conversation).url for conversation in CONVERSATIONS]
+    assert all(60 <= chosen.count(url) <= 140 for url in URLS)
+
+
+def test_only_the_conversations_of_a_lost_replica_move(town: Town) -> None:
+    before = {conversation: town.sure(conversation) for conversation in CONVERSATIONS}
+    lost = before[CONVERSATIONS[0]]
+    town.fail(lost)
+    moved = [it for it in CONVERSATIONS if town.sure(it) is not before[it]]
+    assert moved == [it for it in CONVERSATIONS if before[it] is lost]
+
+
+def test_the_choice_is_the_same_in_every_process() -> None:
+    reverse = Town(*reversed(URLS))
+    assert all(Town().sure(it).url == reverse.sure(it).url for it in CONVERSATIONS[:50])
+
+
+def test_a_replica_with_far_more_work_than_the_others_spills_over(town: Town) -> None:
+    with ExitStack() as busy:
+        held = [busy.enter_context(town.replicas.serving("c")) for _ in range(30)]
+        loads = sorted(held.count(replica) for replica in set(held))
+    assert len(loads) == 3
+    assert loads[-1] <= 1.25 * 10 + 5
+    assert town.sure().outstanding == 0
+
+
+def test_few_requests_are_no_imbalance(town: Town) -> None:
+    with ExitStack() as busy:
+        held = [busy.enter_context(town.replicas.serving("c")) for _ in range(5)]
+    assert len(set(held)) == 1
+
+
+def test_a_failed_replica_rests_and_the_next_request_after_that_is_its_only_probe(town: Town) -> None:
+    preferred = town.sure()
+    town.fail(preferred)
+    assert town.sure() is not preferred
+    town.time += FIRST_REST
+    with town.replicas.serving("c") as probe:
+        assert probe is preferred
+        assert town.sure() is not preferred
+        town.replicas.note(preferred, Health.UP)
+        assert town.sure() is preferred
+
+
+def test_a_probe_without_a_verdict_lets_the_next_one_probe(town: Town) -> None:
+    preferred = town.sure()
+    town.fail(preferred)
+    town.time += FIRST_REST
+    assert town.sure() is preferred
+    assert town.sure() is preferred
+
+
+def test_rests_double_up_to_a_limit(town: Town) -> None:
+    replica = town.sure()
+    rests = []
+    for _ in range(8):
+        town.fail(replica)
+        rests.append(replica.rests_until - town.time)
+    assert rests[:4] == [1, 2, 4, 8]
+    assert rests[-1] == LONGEST_REST
+
+
+def test_what_fails_during_a_rest_is_the_same_incident(town: Town) -> None:
+    replica = town.sure()
+    for _ in range(50):
+        town.replicas.note(replica, Health.DOWN)
+    assert replica.failures == 1
+
+
+def test_a_request_does_not_go_back_to_where_it_failed_while_there_is_another(town: Town) -> None:
+    first = town.sure()
+    second = town.sure("c", first)
+    third = town.sure("c", first, second)
+    assert len({first.url, second.url, third.url}) == 3
+    assert town.sure("c", first, second, third) is first
+
+
+def test_a_lone_replica_that_failed_once_is_still_tried() -> None:
+    town = Town(URLS[0])
+    town.fail(town.sure())
+    assert town.pick() is not None
+    assert town.replicas.available()
+
+
+def test_when_all_are_down_nothing_is_asked_until_a_probe_is_due(town: Town) -> None:
+    down = [town.sure(), town.sure("c", town.sure())]
+    down.append(town.sure("c", *down))
+    for replica in down:
+        town.fail(replica, 3)
+    town.time = min(replica.rests_until for replica in down) - 0.5
+    assert town.pick() is None
+    assert not town.replicas.available()
+    town.time += 0.5
+    assert town.replicas.available()
+    with town.replicas.serving("c") as probe:
+        assert probe is not None
+        assert town.pick() is None
+
+
+def test_a_busy_replica_rests_as_long_as_it_asks_and_is_not_down(town: Town) -> None:
+    preferred = town.sure()
+    town.replicas.note(preferred, Health.BUSY, timedelta(seconds=7))
+    town.time += 6.9
+    assert town.sure() is not preferred
+    town.time += 0.1
+    assert town.sure() is preferred
+    assert preferred.failures == 0
+
+
+def test_a_replica_is_named_by_host_and_port_only() -> None:
+    assert Town("https://user:secret@models.example.com/v1").sure().name == "models.example.com:443"
+
+
+def test_no_replica_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Replicas([])
