@@ -75,7 +75,7 @@ def test_no_value_forges_a_line_or_drives_a_terminal(case: str, capsys: pytest.C
     log("reply_sent", channel=value, conversation=value, reason=value)
     fields: dict[str, Any] = {f"k{value[:100]}": value}
     log(value, **fields)
-    logging.getLogger("urllib3").warning("text %s", value)
+    logging.getLogger("requests").warning("text %s", value)
     log_crash("crashed", Malformed(value))
 
     found = lines(capsys)
@@ -219,18 +219,18 @@ SECRETS_IN_PASSING = (
 def test_a_librarys_line_loses_queries_and_secrets(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.setup("debug")
 
-    logging.getLogger("urllib3.connectionpool").warning(text)
+    logging.getLogger("requests.sessions").warning(text)
     logging.getLogger("gunicorn.error").info("%s", text)
 
     found = lines(capsys)
-    assert [line["logger"] for line in found] == ["urllib3.connectionpool", "gunicorn.error"]
+    assert [line["logger"] for line in found] == ["requests.sessions", "gunicorn.error"]
     assert CANARY not in json.dumps(found)
 
 
 def test_a_librarys_debug_lines_are_left_out_at_every_level(capsys: pytest.CaptureFixture[str]) -> None:
     logs.setup("debug")
 
-    logging.getLogger("urllib3").debug("noise")
+    logging.getLogger("requests").debug("noise")
     logging.getLogger("werkzeug").info("noise")
     log("ours", level="debug")
 
@@ -240,8 +240,8 @@ def test_a_librarys_debug_lines_are_left_out_at_every_level(capsys: pytest.Captu
 def test_a_librarys_broken_arguments_break_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     logs.setup()
 
-    logging.getLogger("urllib3").warning("%d items", "many")
-    logging.getLogger("urllib3").warning("%s and %s", "one")
+    logging.getLogger("requests").warning("%d items", "many")
+    logging.getLogger("requests").warning("%s and %s", "one")
 
     assert [line["text"] for line in lines(capsys)] == ["a message whose arguments do not fit"] * 2
 
