@@ -16,6 +16,8 @@ from sessions.inbox import HistoryEntry, PartRecord, PartState, StoredReply
 
 Fields = Mapping[str, Any]
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
@@ -45,7 +47,7 @@ def digest(text: str) -> str:
 
 
 def _dump(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _encode(value).encode("utf-8", "surrogatepass")
 
 
 def _without_defaults(fields: Fields) -> dict[str, Any]:

@@ -138,6 +138,23 @@ class LeaseContract(Contract):
         assert turn.lease.expires >= expires
         answer(one, turn)
 
+    def test_every_step_of_a_turn_starts_its_lease_anew(self, desk: Desk) -> None:
+        """So that a send that was just marked has all of the lease's time before another may look at it."""
+        lease = timedelta(seconds=1)
+        one, two = desk.inbox("one", lease=lease), desk.inbox("two", lease=lease)
+        offer(one, "m1")
+        ticket = take_one(one)
+        desk.pass_time(lease * 0.6)
+        turn = one.claim(ticket)
+        assert turn is not None
+        for step in ("commit", "record"):
+            desk.pass_time(lease * 0.6)
+            expires = turn.lease.expires
+            WRITES[step](one, turn)
+            assert turn.lease.expires >= expires
+        desk.pass_time(lease * 0.6)
+        assert list(two.take(1, wait=AT_ONCE)) == []
+
     def test_many_leases_are_renewed_at_once_and_the_lost_ones_named(self, desk: Desk) -> None:
         one, two = desk.inbox("one", lease=SHORT), desk.inbox("two", lease=SHORT)
         for number in range(20):

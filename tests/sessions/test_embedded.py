@@ -7,13 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
+from adapters.values import Message
 from sessions import leash
 from sessions.embedded import AlreadyRunning, EmbeddedRedis, find_server
 from sessions.engine import RedisInbox
@@ -78,6 +80,37 @@ def test_accepted_messages_survive_the_server_being_killed(server: EmbeddedRedis
         server.start()
         assert list(inbox.accept([message("m2")], horizon=HORIZON)) == ["duplicate"]
         assert names(claim_one(inbox).messages) == ["m1", "m2"]
+
+
+def test_whatever_was_acknowledged_under_load_survives_a_kill(server: EmbeddedRedis) -> None:
+    server.start()
+    with open_store(server) as store:
+        inbox = RedisInbox(store, consumer="web")
+        acknowledged: list[Message] = []
+
+        def write(writer: int) -> None:
+            with suppress(StoreDown):
+                for number in range(100_000):
+                    offered = message(f"m{writer}.{number}", f"peer{number % 50}")
+                    inbox.accept([offered], horizon=HORIZON)
+                    acknowledged.append(offered)
+
+        with ThreadPoolExecutor(4) as pool:
+            writing = [pool.submit(write, writer) for writer in range(4)]
+            while len(acknowledged) < 200:
+                time.sleep(0.01)
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            for future in writing:
+                future.result()
+        while server.alive():
+            time.sleep(0.01)
+        server.start()
+        assert set(inbox.accept(acknowledged, horizon=HORIZON)) == {"duplicate"}
+        worker = RedisInbox(store, consumer="worker")
+        turns = [worker.claim(ticket) for _ in range(3) for ticket in worker.take(800, wait=timedelta())]
+        kept = {found.id for turn in turns if turn for found in turn.messages}
+        assert kept >= {accepted.id for accepted in acknowledged}
 
 
 def test_a_second_run_on_one_directory_is_refused_at_once(server: EmbeddedRedis, tmp_path: Path) -> None:

@@ -110,6 +110,26 @@ def test_a_flushed_database_is_used_again_at_once(desk: RedisDesk) -> None:
     assert names(claim_one(inbox).messages) == ["m2"]
 
 
+def test_a_ticket_whose_messages_are_gone_is_dropped(desk: RedisDesk) -> None:
+    """Whoever deletes keys by hand does not stop the queue."""
+    inbox = desk.inbox()
+    offer(inbox, "m1")
+    desk.store.command("DEL", desk.keys.home(conversation()).mail(conversation().key))
+    assert inbox.claim(take_one(inbox)) is None
+    assert desk.tickets() == []
+    offer(inbox, "m2")
+    assert names(claim_one(inbox).messages) == ["m2"]
+
+
+def test_a_second_ticket_of_one_conversation_is_dropped(desk: RedisDesk) -> None:
+    inbox = desk.inbox()
+    offer(inbox, "m1")
+    desk.store.command("XADD", desk.keys.home(conversation()).ready, "*", "conversation", conversation().key)
+    claimed = [inbox.claim(ticket) for ticket in inbox.take(100, wait=AT_ONCE)]
+    assert [turn is None for turn in claimed] == [False, True]
+    assert desk.tickets() == [conversation()]
+
+
 def test_tickets_from_before_the_first_worker_are_taken(desk: RedisDesk) -> None:
     web, worker = desk.inbox("web"), desk.inbox("worker")
     for number in range(10):
