@@ -120,6 +120,17 @@ def test_no_part_makes_a_body_that_is_too_large(text: str) -> None:
     assert len(part) <= LONGEST_TEXT
 
 
+@pytest.mark.parametrize("letter", ["\x01", '"', "\\", "😀", "字", "a"])
+def test_a_part_that_fills_the_limit_makes_a_body_that_fits(letter: str) -> None:
+    """What JSON escapes is escaped twice in `msgParam`."""
+    length = max(n for n in range(LONGEST_TEXT + 2) if LIMIT.measure(f"# {letter * n}") <= LIMIT.size)
+    assert LIMIT.measure(f"# {letter * (length + 1)}") > LIMIT.size
+    part = f"# {letter * length}"
+    whole = {"openConversationId": "cid" + "c" * 120}
+    assert len(api_body(part, robot="r" * 60, to=whole)) <= LARGEST_BODY
+    assert len(part) <= LONGEST_TEXT
+
+
 @pytest.mark.parametrize("text", ["字" * 20_000, '"\\' * 9_000, "😀" * 9_000, "# 标题\n\n" + "段落。\n\n" * 4_000])
 def test_a_long_answer_is_sent_in_bodies_within_the_limits(desk: Desk, text: str) -> None:
     parts = desk.robot.compose(text)

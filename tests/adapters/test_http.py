@@ -215,6 +215,21 @@ def test_a_deadline_of_one_call_does_not_shorten_the_next() -> None:
         client.close()
 
 
+def test_sending_has_the_time_of_the_whole_exchange() -> None:
+    """urllib3 gives it the time of the connect."""
+
+    def deaf_for_a_while(client: socket.socket) -> None:
+        client.sendall(WITH_LENGTH)
+        time.sleep(0.8)
+
+    client = platform_http(connect=0.2)
+    with RawServer(deaf_for_a_while) as server:
+        client.call("POST", f"{server.url}/", body=b"{}")
+        assert client.call("POST", f"{server.url}/", body=b"x" * 16 * 1024 * 1024).status == 200
+        assert server.connections == 1
+        client.close()
+
+
 def test_a_connection_is_kept_for_the_next_call() -> None:
     client = platform_http()
     with RawServer(lambda connection: connection.sendall(WITH_LENGTH)) as server:
