@@ -165,11 +165,13 @@ class _Kept:
             try:
                 self.start(now)
             except (OSError, SessionError) as error:
+                self.started = now  # a try like any other: the pauses go on growing
                 log("service_not_started", level="error", service=self.service.name, error=error)
 
     def start(self, now: float) -> None:
-        self.started, self.due = now, None
+        self.due = None
         self.service.start()
+        self.started = now
         log("service_started", service=self.service.name)
 
 
@@ -220,7 +222,7 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         end = time.monotonic() + self._patience.total_seconds()
-        for kept in reversed(self._kept):
+        for kept in reversed([kept for kept in self._kept if kept.started]):
             kept.service.stop(timedelta(seconds=max(0.0, end - time.monotonic())))
             log("service_stopped", service=kept.service.name)
 
