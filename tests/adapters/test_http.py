@@ -289,9 +289,11 @@ def test_the_environment_names_no_proxy_and_no_password(monkeypatch: pytest.Monk
 
 def test_a_cookie_is_not_kept() -> None:
     client = platform_http()
-    with RawServer(answering(http(b"{}", "200 OK", "Set-Cookie: a=tracked; Path=/"))) as server:
+    tracking = http(b"{}", "200 OK", "Set-Cookie: a=tracked; Path=/")
+    with RawServer(lambda connection: connection.sendall(tracking)) as server:
         client.call("POST", f"{server.url}/", body=b"{}")
         client.call("POST", f"{server.url}/", body=b"{}")
+        client.close()
     assert b"tracked" not in server.requests[1]
 
 
