@@ -1,6 +1,7 @@
 """What the container files promise: nothing runs as root, only the front is published, Redis loses nothing."""
 
 import re
+from configparser import ConfigParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,18 @@ def test_the_image_is_built_from_the_packages_alone() -> None:
 def test_the_procfile_names_our_two_process_types() -> None:
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text("utf-8").splitlines())
     assert lines == {"web": "frontdesk web", "worker": "frontdesk worker"}
+
+
+def test_every_file_that_the_code_reads_is_named_as_package_data() -> None:
+    """A checkout has them anyway; an image would miss them."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    patterns = [pattern.strip() for pattern in setup["options.package_data"]["*"].split(",")]
+    for package in ("adapters", "bot", "inference", "sessions"):
+        for path in (ROOT / package).rglob("*.*"):
+            if path.suffix not in (".py", ".pyc", ".md"):
+                home = next(parent for parent in path.parents if (parent / "__init__.py").is_file())
+                inner = path.relative_to(home)
+                assert any(inner.match(pattern) for pattern in patterns if inner.parent == Path(pattern).parent), (
+                    path
+                )
