@@ -354,6 +354,18 @@ class ConversationContract(Contract):
             answer(inbox, turn)
             desk.pass_time(ttl * 0.6)
 
+    def test_a_turn_that_is_tried_for_long_sees_the_same_context(self, desk: Desk) -> None:
+        ttl = timedelta(seconds=1)
+        inbox = desk.inbox(session_ttl=ttl)
+        offer(inbox, "m1")
+        answer(inbox, claim_one(inbox))
+        offer(inbox, "m2")
+        for _ in range(3):
+            turn = claim_one(inbox)
+            assert len(turn.conversation.history) == 2
+            inbox.postpone(turn.lease, AT_ONCE, reason="busy")
+            desk.pass_time(ttl * 0.6)
+
     def test_a_fresh_start_keeps_nothing_of_the_old_session(self, desk: Desk) -> None:
         inbox = desk.inbox()
         offer(inbox, "m1")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sessions.codec import digest
 from sessions.embedded import EmbeddedRedis, find_server
 from sessions.errors import StoreDown
 from sessions.inbox import PartState
@@ -97,6 +98,17 @@ def test_what_expires_does_so_in_its_time(desk: RedisDesk, part: str, longest: t
     [name] = desk.store.command("KEYS", f"fd:{{*}}:{part}:*")
     left = timedelta(milliseconds=desk.store.command("PTTL", name))
     assert longest - timedelta(minutes=1) < left <= longest
+
+
+def test_texts_sent_long_ago_are_cleared_away(desk: RedisDesk) -> None:
+    inbox = desk.inbox()
+    recent = desk.keys.home(conversation()).recent(conversation().key)
+    desk.store.command("ZADD", recent, 1, "long ago")
+    offer(inbox, "m1")
+    turn = claim_one(inbox)
+    assert turn.conversation.recent == {}
+    answer(inbox, turn, "now")
+    assert desk.store.command("ZRANGE", recent, 0, -1) == [digest("now").encode()]
 
 
 def test_a_flushed_database_is_used_again_at_once(desk: RedisDesk) -> None:
