@@ -44,7 +44,7 @@ def test_every_exit_code_that_has_a_name_has_a_meaning() -> None:
     assert named == exits.MEANINGS.keys()
 
 
-@pytest.mark.parametrize("command", (*COMMANDS, *NESTED))
+@pytest.mark.parametrize("command", [*COMMANDS, *NESTED])
 def test_every_command_explains_itself_with_examples_that_begin_with_frontdesk(command: str) -> None:
     result = CliRunner().invoke(frontdesk, [*command.split(), "--help"])
     assert result.exit_code == exits.OK
