@@ -1,30 +1,24 @@
 """A model server that says what it is told to, in vLLM's own shapes (recorded from vLLM 0.32), faults included.
 
-    with ScriptedModelServer() as model:
-        model.reply = lambda body: body["messages"][-1]["content"]
-        model.script("busy", "stops")           # the next two requests; names of model_faults.BEHAVIOURS
-        ... model.url ...
-
-Raw enough to misbehave on every byte: a behaviour writes to the socket itself.
+with ScriptedModelServer() as model:
+    model.reply = lambda body: body["messages"][-1]["content"]
+    model.script("busy", "drops")  # the next two requests; names of model_faults.BEHAVIOURS
+    ... model.url ...
 """
 
 import json
-import re
 import socket
 import threading
 import time
-import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-Json = dict[str, Any]
-Reply = str | Callable[[Json], str]
-
-_TOKEN = re.compile(r"\s*[A-Za-z0-9]{1,6}|\s*[^\sA-Za-z0-9]{1,2}|\s+")
+from bot.sandbox.model_exchange import Behaviour, Exchange, Json, Reply, behaves
+from bot.sandbox.model_faults import BEHAVIOURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,140 +30,6 @@ class Call:
     headers: Mapping[str, str]
     body: Json
     at: float = field(default_factory=time.monotonic)
-
-
-class Exchange:
-    """One request being answered: the means of a behaviour."""
-
-    def __init__(self, handler: "_Handler", server: "ScriptedModelServer", body: Json) -> None:
-        self.server = server
-        self.body = body
-        self.id = f"chatcmpl-{uuid.uuid4().hex[:16]}"
-        self._handler = handler
-
-    def answer(
-        self, status: int, content: Json | bytes, *, kind: str = "application/json", headers: Mapping[str, str] = {}
-    ) -> None:
-        """A whole HTTP answer with a length."""
-        body = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
-        self._handler.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
-            self._handler.send_header(name, value)
-        self._handler.end_headers()
-        self.raw(body)
-
-    def error(self, status: int, message: str, kind: str = "InternalServerError", param: str | None = None) -> None:
-        self.answer(status, {"error": {"message": message, "type": kind, "param": param, "code": status}})
-
-    def open_stream(self) -> None:
-        """The head of an event stream; its body follows in HTTP chunks."""
-        self._handler.send_response(200)
-        self._handler.send_header("Content-Type", "text/event-stream; charset=utf-8")
-        self._handler.send_header("Transfer-Encoding", "chunked")
-        self._handler.end_headers()
-
-    def chunk(self, content: bytes) -> None:
-        self.raw(b"%x\r\n%b\r\n" % (len(content), content))
-
-    def event(self, data: Json | str) -> None:
-        self.chunk(_event(data))
-
-    def delta(self, delta: Json, finish: str | None = None) -> None:
-        self.event(self.piece(delta, finish))
-
-    def piece(self, delta: Json, finish: str | None = None) -> Json:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return {
-            "id": self.id,
-            "object": "chat.completion.chunk",
-            "created": int(time.time()),
-            "model": self.body.get("model", self.server.name),
-            "choices": [choice],
-        }
-
-    def begin(self) -> None:
-        """The stream's head and the role-only first event, which is no sign of a token yet."""
-        self.open_stream()
-        self.delta({"role": "assistant", "content": ""})
-
-    def done(self) -> None:
-        self.event("[DONE]")
-        self.close_stream()
-
-    def close_stream(self) -> None:
-        self.raw(b"0\r\n\r\n")
-
-    def raw(self, content: bytes) -> None:
-        self._handler.wfile.write(content)
-
-    def cut(self) -> None:
-        """Ends the connection in the middle of whatever it was at."""
-        self._handler.close_connection = True
-        self._handler.connection.shutdown(socket.SHUT_RDWR)
-
-    def wait(self, seconds: float) -> bool:
-        """True if the server was stopped meanwhile, or the client went away."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.server.stopping.wait(min(0.05, max(0.0, deadline - time.monotonic()))):
-                return True
-        return False
-
-    def speak(self, text: str, *, finish: str = "stop", reasoning: str = "") -> None:
-        """The way of a healthy server: the delay, then all tokens, streamed or whole as the request asked."""
-        self.server.hold.wait()
-        if self.server.delay and self.wait(self.server.delay):
-            return self.cut()
-        usage = {
-            "prompt_tokens": len(str(self.body.get("messages", ""))) // 4,
-            "completion_tokens": len(text) // 4 + 1,
-        }
-        usage["total_tokens"] = sum(usage.values())
-        if not self.body.get("stream"):
-            message = {"role": "assistant", "content": text, "reasoning": reasoning or None}
-            choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-            return self.answer(
-                200, self.piece({}) | {"object": "chat.completion", "choices": [choice], "usage": usage}
-            )
-        self.begin()
-        self._stream([{"reasoning": token} for token in tokens(reasoning)])
-        self._stream([{"content": token} for token in tokens(text)])
-        self.delta({}, finish)
-        if (self.body.get("stream_options") or {}).get("include_usage"):
-            self.event(self.piece({}) | {"choices": [], "usage": usage})
-        return self.done()
-
-    def _stream(self, deltas: list[Json]) -> None:
-        if pause := self.server.token_delay:
-            for delta in deltas:
-                self.delta(delta)
-                self.wait(pause)
-        elif deltas:
-            self.chunk(b"".join(_event(self.piece(delta)) for delta in deltas))
-
-
-Behaviour = Callable[[Exchange], None]
-
-
-def tokens(text: str) -> list[str]:
-    return _TOKEN.findall(text)
-
-
-def _event(data: Json | str) -> bytes:
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return f"data: {text}\n\n".encode()
-
-
-def behaves(exchange: Exchange) -> None:
-    """The default: the server's reply, after a short thought where the request asks for one."""
-    reply = exchange.server.reply
-    said = tokens(reply if isinstance(reply, str) else reply(exchange.body))
-    most = exchange.body.get("max_tokens") or len(said)
-    exchange.speak(
-        "".join(said[:most]),
-        finish="stop" if len(said) <= most else "length",
-        reasoning="Let me see." if exchange.body.get("reasoning_effort") else "",
-    )
 
 
 class ScriptedModelServer:
@@ -220,8 +80,6 @@ class ScriptedModelServer:
 
     def script(self, *behaviours: Behaviour | str) -> None:
         """What the next requests meet, one each; a string is a name of `model_faults.BEHAVIOURS`."""
-        from bot.sandbox.model_faults import BEHAVIOURS  # it imports this module
-
         with self._lock:
             self._script.extend(BEHAVIOURS[it] if isinstance(it, str) else it for it in behaviours)
 
@@ -319,9 +177,10 @@ class _Handler(BaseHTTPRequestHandler):
         exchange = self._received(body)
         if self.path != "/v1/chat/completions":
             return exchange.answer(404, {"detail": "Not Found"})
-        if exchange.server.api_key and self.headers.get("Authorization") != f"Bearer {exchange.server.api_key}":
+        key = self.server.scripted.api_key
+        if key and self.headers.get("Authorization") != f"Bearer {key}":
             return exchange.answer(401, {"error": "Unauthorized"})
-        return exchange.server.next_behaviour()(exchange)
+        return self.server.scripted.next_behaviour()(exchange)
 
     def _received(self, body: Json) -> Exchange:
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -6,7 +6,7 @@ vLLM 0.32's as recorded (vLLM sheet §0, §2, §4), or a gateway's where it says
 
 from collections.abc import Mapping
 
-from bot.sandbox.model import Behaviour, Exchange, behaves
+from bot.sandbox.model_exchange import Behaviour, Exchange, behaves
 
 BUSY = (
     "The engine is currently busy and cannot accept new requests. "

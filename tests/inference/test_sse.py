@@ -5,8 +5,7 @@ import pytest
 from inference.sse import EventReader
 
 STREAM = (
-    ': keep-alive\n\ndata: {"a": "退款"}\n\nevent: x\nid: 7\ndata: two\ndata:lines\n\n'
-    "\n\r\ndata: [DONE]\r\n\r\n"
+    ': keep-alive\n\ndata: {"a": "退款"}\n\nevent: x\nid: 7\ndata: two\ndata:lines\n\n\n\r\ndata: [DONE]\r\n\r\n'
 ).encode()
 EVENTS = ['{"a": "退款"}'.encode(), b"two\nlines", b"[DONE]"]
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.sandbox.model import Exchange, ScriptedModelServer
+from bot.sandbox.model import ScriptedModelServer
+from bot.sandbox.model_exchange import Exchange
 from bot.sandbox.model_faults import BEHAVIOURS, events, says
 from inference.errors import ContextTooLong, ModelBusy, ModelError, ModelFailed, ModelRefused
 from inference.exchange import Limits
