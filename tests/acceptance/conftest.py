@@ -1,6 +1,7 @@
 """Frontdesk as an operator runs it: real processes, real signals, the platforms and the model played beside it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -130,14 +131,9 @@ class Town:
         return [root, *root.children(recursive=True)]
 
     def find(self, word: str) -> list[psutil.Process]:
-        """The processes of one kind: `worker`, `web` or `redis` (gunicorn's own workers are its children)."""
-        names = {"worker": ("worker",), "web": ("gunicorn",), "redis": ("redis-server", "valkey-server")}[word]
-        found = []
-        for each in self.processes:
-            line = [Path(part).name for part in each.cmdline()]
-            if any(name in part for name in names for part in line[:2] + line[-1:]):
-                found.append(each)
-        return found
+        """The processes of one kind: `worker`, `web` (gunicorn and its own workers) or `redis`."""
+        signs = {"worker": r" worker$", "web": r"-m gunicorn ", "redis": r"(redis|valkey)-server\b"}
+        return [each for each in self.processes if re.search(signs[word], " ".join(each.cmdline()).rstrip())]
 
     def kill(self, *kinds: str) -> None:
         """SIGKILL for every process of the *kinds*; for all if none is named."""
