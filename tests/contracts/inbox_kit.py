@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from adapters.values import ConversationId, Media, Message, Part, Reply, reply_key
+from adapters.values import ConversationId, DeliveryState, Media, Message, Part, Reply, StatusUpdate, reply_key
 from sessions.inbox import HistoryEntry, Inbox, PartRecord, PartState, StoredReply, Ticket, Turn
 
 HORIZON = timedelta(days=1)
@@ -120,6 +120,10 @@ def answer(inbox: Inbox, turn: Turn, text: str = "hello", *, fresh: bool = False
 
 def names(messages: Sequence[Message]) -> list[str]:
     return [m.id for m in messages]
+
+
+def status(key: str, platform_id: str) -> StatusUpdate:
+    return StatusUpdate(channel="shop", platform_id=platform_id, state=DeliveryState.SENT, at=NOON, reply_key=key)
 
 
 class Contract(ABC):

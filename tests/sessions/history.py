@@ -17,10 +17,10 @@ from tests.contracts.inbox_kit import (
     message,
     offer,
     record,
+    status,
     stored,
     take_one,
 )
-from tests.contracts.inbox_turns import status
 from tests.sessions.desks import RedisDesk
 
 

@@ -11,7 +11,7 @@ from sessions.codec import digest
 from sessions.embedded import EmbeddedRedis, find_server
 from sessions.errors import StoreDown
 from sessions.inbox import PartState
-from sessions.scripts import HAND_BACK, TIDY, Call
+from sessions.scripts import HAND_BACK, TIDY, WAKE, Call
 from sessions.store import RedisStore, pairs
 from tests.contracts.inbox import InboxContract
 from tests.contracts.inbox_kit import (
@@ -27,11 +27,11 @@ from tests.contracts.inbox_kit import (
     names,
     offer,
     record,
+    status,
     stored,
     take_one,
 )
 from tests.contracts.inbox_parking import parked
-from tests.contracts.inbox_turns import status
 from tests.sessions.desks import RedisDesk
 
 
@@ -260,6 +260,25 @@ def test_a_ticket_that_was_handed_back_is_taken_by_another(desk: RedisDesk) -> N
         assert desk.store.run(HAND_BACK, keys, args) == expected
     assert one.claim(ticket) is None
     assert names(claim_one(two).messages) == ["m1"]
+
+
+def test_anothers_ticket_cannot_be_handed_back(desk: RedisDesk) -> None:
+    inbox = desk.inbox("two")
+    offer(inbox, "m1")
+    ticket = take_one(inbox)
+    shard, name = desk.keys.home(ticket.conversation), ticket.conversation.key
+    assert desk.store.run(HAND_BACK, [shard.turn(name), shard.ready], [ticket.entry, "one", name]) == 0
+    assert inbox.claim(ticket) is not None
+
+
+def test_a_ticket_that_is_not_due_is_not_woken(desk: RedisDesk) -> None:
+    """It may have been postponed again between the look and the script."""
+    inbox = desk.inbox()
+    offer(inbox, "m1")
+    inbox.postpone(claim_one(inbox).lease, timedelta(minutes=1), reason="busy")
+    shard, name = desk.keys.home(conversation()), conversation().key
+    assert desk.store.run(WAKE, [shard.later, shard.ready, shard.turn(name)], [name]) == 0
+    assert inbox.depths().later == 1
 
 
 def test_dead_letters_of_all_shards_are_one_list(desk: RedisDesk) -> None:

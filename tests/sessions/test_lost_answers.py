@@ -29,10 +29,10 @@ from tests.contracts.inbox_kit import (
     names,
     offer,
     record,
+    status,
     stored,
     take_one,
 )
-from tests.contracts.inbox_turns import status
 from tests.sessions.desks import RedisDesk
 from tests.sessions.proxy import Proxy
 

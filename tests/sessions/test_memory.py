@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.contracts.inbox import InboxContract
-from tests.contracts.inbox_kit import Desk, answer, claim_one, offer
-from tests.contracts.inbox_turns import status
+from tests.contracts.inbox_kit import Desk, answer, claim_one, offer, status
 from tests.sessions.desks import MemoryDesk
 
 
