@@ -7,6 +7,7 @@ what is measured is the bot. Times are `time.monotonic()`, which all processes o
 import asyncio
 import json
 import multiprocessing
+import re
 import socket
 import time
 import urllib.request
@@ -83,7 +84,8 @@ class Exchange(asyncio.Protocol):
         type(self).waiting -= 1
         messages = request["messages"]
         assert isinstance(messages, list)
-        words = f"Re: {str(messages[-1]['content'])[-60:]}"
+        asked = re.findall(r"question \d+ of \w+", str(messages[-1]["content"]))
+        words = f"Answer to {asked[-1] if asked else 'you'}."
         deltas: list[dict[str, object]] = [{"role": "assistant", "content": ""}]
         deltas += [{"content": piece} for piece in words.split(" ")]
         steps: list[tuple[dict[str, object], str | None]] = [*((delta, None) for delta in deltas), ({}, "stop")]
