@@ -87,7 +87,7 @@ class Exchange(asyncio.Protocol):
         asked = re.findall(r"question \d+ of \w+", str(messages[-1]["content"]))
         words = f"Answer to {asked[-1] if asked else 'you'}."
         deltas: list[dict[str, object]] = [{"role": "assistant", "content": ""}]
-        deltas += [{"content": piece} for piece in words.split(" ")]
+        deltas += [{"content": piece} for piece in re.findall(r"\s?\S+", words)]
         steps: list[tuple[dict[str, object], str | None]] = [*((delta, None) for delta in deltas), ({}, "stop")]
         events = [{"choices": [{"index": 0, "delta": delta, "finish_reason": end}]} for delta, end in steps]
         text = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
