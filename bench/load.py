@@ -63,7 +63,8 @@ class Caller:
         posted = time.monotonic()
         for _ in range(2):  # the server may have closed an idle connection
             try:
-                return Ack(posted, time.monotonic(), self._exchange(request), user)
+                status = self._exchange(request)
+                return Ack(posted, time.monotonic(), status, user)
             except OSError:
                 self.close()
         return Ack(posted, time.monotonic(), 0, user)
