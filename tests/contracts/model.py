@@ -87,7 +87,7 @@ class ModelContract:
         started = time.monotonic()
         with pytest.raises(ModelError):
             stage.ask(seconds=0.4)
-        assert time.monotonic() - started < 1.4
+        assert time.monotonic() - started < 3
 
     @pytest.mark.parametrize("error", [ModelBusy, ModelFailed, ModelRefused, ContextTooLong])
     def test_each_error_is_told_apart_and_the_next_call_is_served(

@@ -19,6 +19,9 @@ from tests.inference.conftest import Connect
 
 FINE = "Thank you for your message. How can I help?"
 DEADLINE = 2.0
+SLACK = 2.0
+"""What may pass beyond a deadline: 20 ms as measured with both cores busy, but a crowded machine was seen to stop
+for more than a second. What these cases tell apart goes on for half a minute."""
 
 
 class ServerStage(Stage):
@@ -119,7 +122,7 @@ def test_what_is_not_safe_to_repeat_ends_in_its_error_within_the_deadline(stage:
     with pytest.raises(ModelError) as caught:
         stage.ask(seconds=DEADLINE)
     assert type(caught.value) is FINAL[name]
-    assert time.monotonic() - started < DEADLINE + 1
+    assert time.monotonic() - started < DEADLINE + SLACK
     assert len(stage.server.requests) == 1
 
 
@@ -129,7 +132,7 @@ def test_whatever_goes_wrong_for_good_ends_in_an_error_within_the_deadline(stage
     started = time.monotonic()
     with pytest.raises(ModelError) as caught:
         stage.ask(said(SECRET), seconds=1)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 1 + SLACK
     assert "4111" not in str(caught.value)
     assert len(stage.server.requests) <= 5
 
