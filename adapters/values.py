@@ -83,7 +83,8 @@ class Media:
 class Message:
     """What one customer sent once. *kind* is the platform's own type word; *text* is what the model reads
     (a caption, a button's title, a list row, a typed text); *route* is all that a reply needs to find its way
-    (flat, strings only; may hold credentials such as a reply URL, so it is never logged)."""
+    (flat, strings only; may hold credentials such as a reply URL, so it is never logged). *redriven* is the dead
+    letter that brought the message back, if one did."""
 
     id: str
     conversation: ConversationId
@@ -95,6 +96,7 @@ class Message:
     quoted: str = ""
     kind: str = "text"
     route: Mapping[str, str] = field(default_factory=dict)
+    redriven: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < len(self.id) <= LONGEST_ID:
@@ -165,8 +167,10 @@ class Reply:
 
 
 def reply_key(first: Message) -> str:
-    """32 hex characters: fits every platform's field (WeCom customer service allows 32)."""
-    return hashlib.sha256(first.key.encode()).hexdigest()[:32]
+    """32 hex characters: fits every platform's field (WeCom customer service allows 32). A redriven turn gets a new
+    reply, and so a key of its own: under the old one the platform may know the hand-over text already."""
+    named = f"{first.key} {first.redriven}" if first.redriven else first.key
+    return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 class Action(StrEnum):

@@ -52,6 +52,12 @@ resends_total = Counter(
 unknown_total = Counter(
     "frontdesk_unknown", "Sends that the platform may or may not have heard", ("channel",), registry=_own
 )
+replies_failed_total = Counter(
+    "frontdesk_replies_failed",
+    "Replies that the platform took and then could not deliver",
+    ("channel",),
+    registry=_own,
+)
 parked_total = Counter("frontdesk_parked", "Turns moved to the dead letters", ("reason",), registry=_own)
 leases_lost_total = Counter("frontdesk_leases_lost", "Leases that another worker took over", registry=_own)
 announcements_failed_total = Counter(

@@ -8,8 +8,8 @@ from adapters.backoff import Backoff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRules:
-    """*deadline* bounds one answer of the model. *hold*: how long an OBSERVABLE channel waits for a status before it
-    resends. *gathers*: how often a turn is asked anew because more messages arrived. *abandonments*: how many
+    """*deadline* bounds one answer of the model. *hold*: how long an OBSERVABLE channel waits for a status before
+    it resends. *gathers*: how often a turn is asked anew because more messages arrived. *abandonments*: how many
     workers may die over one turn. *blind_resend*: whether a BLIND channel sends once more after Unknown."""
 
     deadline: timedelta = timedelta(seconds=60)

@@ -18,6 +18,7 @@ from bot.endings import Endings
 from bot.logs import log
 from bot.rules import TurnRules
 from inference.assistant import Assistant
+from inference.language import handover_line, language
 from inference.values import Answer, ChatMessage, Question, Source
 from sessions.codec import digest
 from sessions.inbox import HistoryEntry, Inbox, PartRecord, PartState, StoredReply, Turn
@@ -103,7 +104,7 @@ class TurnEngine:
     def _draft(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message]) -> Draft:
         fresh, asked = _since_new_conversation(messages)
         texts = [message.text.strip() for message in asked if message.text.strip()]
-        lang = _language(messages)
+        lang = language(_texts(messages))
         if fresh and not asked:
             return Draft(text=phrases.new_conversation(lang), fresh=True)
         if not texts:
@@ -120,7 +121,7 @@ class TurnEngine:
                 conversation=turn.id.key,
                 history=[ChatMessage(role=entry.role, content=entry.content) for entry in history],
                 texts=texts,
-                now=self._now().astimezone(),
+                now=self._now(),
                 deadline=self._rules.deadline,
             )
         )
@@ -132,7 +133,7 @@ class TurnEngine:
     def _shape(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message], draft: Draft) -> StoredReply:
         """The draft in the channel's dialect and limits, its first part marked as being sent."""
         now = self._now()
-        texts = channel.compose(draft.text) or channel.compose(phrases.handover(_language(messages)))
+        texts = channel.compose(draft.text) or channel.compose(handover_line(_texts(messages)))
         said = {name for name, at in turn.conversation.recent.items() if now - at < REPEATED_WITHIN}
         parts = tuple(
             Part(text=text, repeated=digest(text) in said or text in texts[:index])
@@ -147,8 +148,8 @@ class TurnEngine:
         )
 
 
-def _language(messages: Sequence[Message]) -> str:
-    return phrases.language([message.text for message in messages])
+def _texts(messages: Sequence[Message]) -> list[str]:
+    return [message.text for message in messages]
 
 
 def _since_new_conversation(messages: Sequence[Message]) -> tuple[bool, Sequence[Message]]:

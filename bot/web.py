@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from adapters.channel import Channel
 from adapters.errors import Malformed, Unverified
-from adapters.values import ControlEvent, Event, Message, Request, Response, StatusUpdate
+from adapters.values import ControlEvent, DeliveryState, Event, Message, Request, Response, StatusUpdate
 from bot import metrics
 from bot.logs import log, log_crash
 from sessions.errors import StoreDown
@@ -122,7 +122,7 @@ class Webhooks:
                 case Message():
                     messages.append(event)
                 case StatusUpdate():
-                    self._inbox.observe(event)
+                    self._observe(channel, event)
                 case ControlEvent():
                     _note(event)
         if not events:  # a URL check, or what the channel passes over: another account, an unknown event
@@ -136,6 +136,13 @@ class Webhooks:
             log("mailbox_full", level="warning", channel=channel.name)
             raise _Full
         return "accepted" if new else "duplicate"
+
+    def _observe(self, channel: Channel[Any], update: StatusUpdate) -> None:
+        """A platform that speaks of a message has it. One that failed after all is told to the operator."""
+        if update.state is DeliveryState.FAILED:
+            metrics.replies_failed_total.labels(channel.name).inc()
+            log("reply_failed", level="warning", channel=channel.name, reply=update.reply_key, reason=update.error)
+        self._inbox.observe(update)
 
 
 def create_app(

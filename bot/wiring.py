@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 
@@ -154,6 +155,7 @@ def _assistant(settings: configuration.Assistant, model: VllmModel | None, knowl
             fallback_text=settings.fallback_text,
             history_tokens=settings.history_tokens,
             max_tokens=settings.max_tokens,
+            zone=ZoneInfo(settings.timezone),
         ),
     )
 

@@ -5,8 +5,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta, tzinfo
 
 from inference.errors import ContextTooLong, ModelError, ModelFailed
 from inference.faq import CERTAIN
@@ -24,7 +24,7 @@ SHORTER = 4
 class AssistantSettings:
     """*system_prompt* may hold {company_name} and {max_reply_chars}; "" is the built-in one. *fallback_text* is
     said when nobody knows; "" is *handover* of the customer's texts. *max_tokens* covers thinking and answer.
-    *certain*: from which score on a stored answer is sent without a model."""
+    *certain*: from which score on a stored answer is sent without a model. *zone*: whose time the model is told."""
 
     company_name: str = "our shop"
     system_prompt: str = ""
@@ -34,6 +34,7 @@ class AssistantSettings:
     history_tokens: int = 4096
     max_tokens: int = 1024
     certain: float = CERTAIN
+    zone: tzinfo = UTC
 
 
 class Assistant:
@@ -80,7 +81,11 @@ class Assistant:
         if left <= timedelta():
             raise ModelFailed("no whole answer within the deadline")
         return model.complete(
-            self._prompt.messages(question, passages, history_tokens=history_tokens),
+            self._prompt.messages(
+                replace(question, now=question.now.astimezone(self._settings.zone)),
+                passages,
+                history_tokens=history_tokens,
+            ),
             conversation=question.conversation,
             deadline=left,
             max_tokens=self._settings.max_tokens,

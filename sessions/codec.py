@@ -67,6 +67,7 @@ def dump_message(message: Message) -> bytes:
             "quoted": message.quoted,
             "route": dict(message.route),
             "media": [_media_fields(media) for media in message.media],
+            "redriven": message.redriven,
         }
     )
     return _dump(
@@ -114,6 +115,7 @@ def _message(fields: Fields) -> Message:
         quoted=fields.get("quoted", ""),
         kind=fields["kind"],
         route=fields.get("route", {}),
+        redriven=fields.get("redriven", ""),
     )
 
 

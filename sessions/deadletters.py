@@ -6,6 +6,7 @@ A dead letter's id is `<ms>-<n>.<shard>`: the time it was parked, by Redis's clo
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from adapters.values import ConversationId
 from sessions.codec import dump_message, from_millis, load_messages, load_stored
@@ -52,7 +53,7 @@ class DeadLetters:
             return False
         shard, conversation = self._keys.shards[place[2]], found.conversation.key
         keys = [shard.dead, shard.turn(conversation), shard.ready, shard.mail(conversation)]
-        messages = [dump_message(message) for message in found.messages]
+        messages = [dump_message(replace(message, redriven=letter)) for message in found.messages]
         return bool(self._store.run(REDRIVE, keys, [f"{place[0]}-{place[1]}", conversation, *messages]))
 
 

@@ -306,6 +306,7 @@ class MemoryInbox:
                 return False
             turn = self.memory.turns.get(found.conversation, TurnState())
             pinned = turn.size if turn.fence or turn.stored else 0
-            self.memory.mail.setdefault(found.conversation, [])[pinned:pinned] = found.messages
+            again = [dataclasses.replace(message, redriven=letter) for message in found.messages]
+            self.memory.mail.setdefault(found.conversation, [])[pinned:pinned] = again
             self._make_sure_of_ticket(found.conversation)
             return True

@@ -149,7 +149,7 @@ class Model(Section):
     name: str = Field("gpt-oss-20b", min_length=1)
     api_key: SecretStr = SecretStr("")
     deadline: Duration = timedelta(seconds=60)
-    connect: Duration = timedelta(seconds=3)
+    connect: Duration = timedelta(seconds=0.9)
     first_token: Duration = timedelta(seconds=30)
     between_tokens: Duration = timedelta(seconds=15)
     serve: Serve = Serve()
@@ -180,7 +180,7 @@ class Worker(Section):
     horizon: Duration = timedelta(seconds=600)
     drain: Duration = timedelta(seconds=25)
     gather_limit: int = Field(3, ge=0, le=20)
-    blind_resend: bool = False
+    blind_resend: bool = True
 
 
 class Log(Section):

@@ -1,6 +1,7 @@
 """The inbox contract: later, dead, and back again."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -186,7 +187,8 @@ class DeadLetterContract(Contract):
         letter = parked(inbox, "m1", "m2")
         assert inbox.redrive(letter.id) is True
         turn = claim_one(inbox)
-        assert (turn.messages, turn.tries, turn.abandoned, turn.stored) == (letter.messages, 1, 0, None)
+        again = tuple(replace(message, redriven=letter.id) for message in letter.messages)
+        assert (turn.messages, turn.tries, turn.abandoned, turn.stored) == (again, 1, 0, None)
         answer(inbox, turn)
         assert inbox.depths().dead == 0
 
