@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from bot.cli.configuration import config_option
+
 if TYPE_CHECKING:
     from inference.assistant import Assistant
     from inference.values import Answer, ChatMessage
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--assistant", "name", default="default", show_default=True, help="Which one to talk to.")
+@config_option
 @click.pass_obj
 def chat(config: Path | None, name: str) -> None:
     """Talk to an assistant in the terminal.

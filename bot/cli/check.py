@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from bot.cli.configuration import config_option
 from bot.cli.exits import FAILED
 
 
 @click.command()
+@config_option
 @click.pass_obj
 def check(config: Path | None) -> None:
     """Ask everything an answer needs whether it works.
@@ -18,7 +20,7 @@ def check(config: Path | None) -> None:
     \b
     Examples:
       frontdesk check
-      frontdesk --config /etc/frontdesk.toml check
+      frontdesk check --config /etc/frontdesk.toml
     """
     from bot.check import findings
     from bot.wiring import read_config

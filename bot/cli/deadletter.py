@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.configuration import config_option
 from bot.cli.exits import FAILED
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ PAGE = 200
 
 
 @click.group()
+@config_option
 def deadletter() -> None:
     """See, and redrive, what could not be answered.
 
@@ -32,6 +34,7 @@ def deadletter() -> None:
 @click.option("--most", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many rows.")
 @click.option("--before", default="", metavar="ID", help="Page on: only letters older than this one.")
 @click.option("--reason", default="", help="Only letters parked for this reason.")
+@config_option
 @click.pass_obj
 def list_letters(config: Path | None, most: int, before: str, reason: str) -> None:
     """List the letters, the newest first.
@@ -62,6 +65,7 @@ def list_letters(config: Path | None, most: int, before: str, reason: str) -> No
 @deadletter.command()
 @click.argument("letter_id", metavar="ID")
 @click.option("--text", is_flag=True, help="Show the customer's words too. Mind who is looking.")
+@config_option
 @click.pass_obj
 def show(config: Path | None, letter_id: str, text: bool) -> None:
     """Show what is known of one letter.
@@ -89,6 +93,7 @@ def show(config: Path | None, letter_id: str, text: bool) -> None:
 @click.argument("letter_ids", metavar="[ID]...", nargs=-1)
 @click.option("--reason", default="", help="All letters parked for this reason.")
 @click.option("--all", "everything", is_flag=True, help="All letters.")
+@config_option
 @click.pass_obj
 def redrive(config: Path | None, letter_ids: tuple[str, ...], reason: str, everything: bool) -> None:
     """Answer parked turns again.

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import click
 
+from bot.cli.configuration import config_option
+
 
 @click.command()
 @click.option("--print", "only_print", is_flag=True, help="Show the command, quoted for a shell, and do nothing.")
+@config_option
 @click.pass_obj
 def model(config: Path | None, only_print: bool) -> None:
     """Start vLLM from the configuration.

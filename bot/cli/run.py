@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot.cli.configuration import config_option
 from bot.cli.exits import CONFIG, INTERRUPTED
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@config_option
 @click.pass_obj
 def run(config: Path | None) -> None:
     """Start everything, and keep it running.
@@ -30,7 +32,7 @@ def run(config: Path | None) -> None:
     \b
     Examples:
       frontdesk run
-      frontdesk --config shop.toml run
+      frontdesk run --config shop.toml
       FRONTDESK__SERVER__PORT=9000 frontdesk run
     """
     from bot import logs

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from bot.cli.configuration import config_option
+
 
 @click.command()
+@config_option
 @click.pass_obj
 def web(config: Path | None) -> None:
     """Receive webhooks and put them into Redis.

@@ -8,6 +8,7 @@ from types import FrameType
 
 import click
 
+from bot.cli.configuration import config_option
 from bot.cli.exits import INTERRUPTED, OK
 
 LAST_CALL = 3.0
@@ -15,6 +16,7 @@ LAST_CALL = 3.0
 
 
 @click.command()
+@config_option
 @click.pass_obj
 def worker(config: Path | None) -> None:
     """Answer what the web process accepted.
@@ -26,7 +28,7 @@ def worker(config: Path | None) -> None:
     \b
     Examples:
       frontdesk worker
-      frontdesk --config /etc/frontdesk.toml worker
+      frontdesk worker --config /etc/frontdesk.toml
     """
     from bot import logs
     from bot.redis_url import redis_url

@@ -86,6 +86,20 @@ def test_every_problem_of_a_configuration_is_printed_without_a_traceback(tmp_pat
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command", ["run", "web", "worker", "check", "chat", "model --print", *NESTED, "deadletter"]
+)
+def test_the_configuration_may_stand_after_the_command(tmp_path: Path, command: str) -> None:
+    words = (
+        [f"--config={tmp_path / 'none.toml'}"]
+        + ["list"] * (command == "deadletter")
+        + ["1-0"] * ("show" in command)
+    )
+    done = run(*command.split(), *words, env={"FRONTDESK_CONFIG": str(tmp_path / "other.toml")})
+    assert done.returncode == exits.CONFIG
+    assert "none.toml: cannot be read" in done.stderr
+
+
 def test_a_configuration_that_is_not_there_is_said(tmp_path: Path) -> None:
     done = run("--config", str(tmp_path / "no.toml"), "run")
     assert done.returncode == exits.CONFIG
