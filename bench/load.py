@@ -74,15 +74,23 @@ class Caller:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=30)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(request)
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            piece = self._socket.recv(4096)
-            if not piece:
-                raise ConnectionError("closed")
-            answer += piece
-        if b"connection: close" in answer.lower():
+        answer = self._more(b"")
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer = self._more(answer)
+        head = answer[:end].lower()
+        length = int(head.partition(b"content-length:")[2].split(maxsplit=1)[0])
+        while len(answer) < end + 4 + length:
+            answer = self._more(answer)
+        if b"connection: close" in head:
             self.close()
         return int(answer[9:12])
+
+    def _more(self, answer: bytes) -> bytes:
+        assert self._socket is not None
+        piece = self._socket.recv(4096)
+        if not piece:
+            raise ConnectionError("closed")
+        return answer + piece
 
     def close(self) -> None:
         if self._socket is not None:
