@@ -96,6 +96,11 @@ class Channel(ABC, Generic[S]):
         """The model's Markdown as the platform shows it, cut into sendable parts."""
         return split(self.dialect.render(markdown), self.limit)
 
+    @property
+    def reminder_template(self) -> str:
+        """The platform's approved template for a reminder outside the reply window; "": there is none."""
+        return ""
+
     def turn_started(self, message: Message) -> None:
         """Tells the customer that an answer is being written, where the platform can. May raise; the caller
         runs it beside the turn and counts failures."""

@@ -146,10 +146,12 @@ Event = Message | StatusUpdate | ControlEvent
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One sendable piece of a reply, already in the platform's dialect and within its limits.
-    *repeated*: the same words went to this conversation a short while ago, on purpose."""
+    *repeated*: the same words went to this conversation a short while ago, on purpose. *template*: the name of the
+    approved template that carries the text outside the platform's reply window; "" for a free message."""
 
     text: str
     repeated: bool = False
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

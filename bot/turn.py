@@ -19,7 +19,7 @@ from bot.logs import log
 from bot.rules import TurnRules
 from inference.assistant import Assistant
 from inference.language import handover_line, language
-from inference.values import Answer, ChatMessage, Question, Source
+from inference.values import Answer, ChatMessage, Customer, Question, Source
 from sessions.codec import digest
 from sessions.inbox import HistoryEntry, Inbox, PartRecord, PartState, StoredReply, Turn
 
@@ -109,11 +109,19 @@ class TurnEngine:
             return Draft(text=phrases.new_conversation(lang), fresh=True)
         if not texts:
             return Draft(text=phrases.only_media(lang), fresh=fresh)
-        answer = self._ask(turn, channel, texts, fresh=fresh)
+        answer = self._ask(turn, channel, messages, texts, fresh=fresh)
         fallback = answer.degraded if answer.source is Source.HANDOVER else ""
         return Draft(text=answer.text, fresh=fresh, fallback=fallback)
 
-    def _ask(self, turn: Turn, channel: Channel[Any], texts: Sequence[str], *, fresh: bool) -> Answer:
+    def _ask(
+        self,
+        turn: Turn,
+        channel: Channel[Any],
+        messages: Sequence[Message],
+        texts: Sequence[str],
+        *,
+        fresh: bool,
+    ) -> Answer:
         history = () if fresh else turn.conversation.history
         started = time.monotonic()
         answer = self._assistants[channel.settings.assistant].answer(
@@ -123,6 +131,8 @@ class TurnEngine:
                 texts=texts,
                 now=self._now(),
                 deadline=self._rules.deadline,
+                turn=reply_key(messages[0]),
+                customer=Customer(channel=turn.id.channel, account=turn.id.account, user=messages[-1].sender),
             )
         )
         metrics.answer_seconds.labels(source=answer.source.value).observe(time.monotonic() - started)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from inference.errors import ModelError, ModelFailed
-from inference.values import ChatMessage, Completion
+from inference.values import ChatMessage, Completion, ToolSpec
 
 Line = str | ModelError
 """What one call gives: a text, or an error that is raised."""
@@ -49,7 +49,13 @@ class ScriptedModel:
             self._script.extend(lines)
 
     def complete(
-        self, messages: Sequence[ChatMessage], *, conversation: str, deadline: timedelta, max_tokens: int
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        conversation: str,
+        deadline: timedelta,
+        max_tokens: int,
+        tools: Sequence[ToolSpec] = (),
     ) -> Completion:
         with self._lock:
             self.asked.append(Asked(messages=tuple(messages), conversation=conversation, max_tokens=max_tokens))

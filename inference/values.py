@@ -1,6 +1,6 @@
 """The values between a question and its answer. Frozen, slotted, keyword-only; aware datetimes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,24 +8,57 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """The model's wish to use a tool; *arguments* is its raw JSON text, which nobody has checked yet."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """What the model is told of a tool; *parameters* is the JSON schema of its arguments, an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatMessage:
-    """One OpenAI-style chat message; *role* is system, user or assistant."""
+    """One OpenAI-style chat message; *role* is system, user, assistant or tool. An assistant's message with
+    *tool_calls* carries the *reasoning* that led to them (vLLM sheet §2); a tool's answers *tool_call_id*."""
 
     role: str
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who asks, as the platform vouches for it: never taken from the model's words. *user* is the verified id."""
+
+    channel: str
+    account: str
+    user: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What an assistant is asked: the conversation's earlier turns (oldest first), then the *texts* that are to be
-    answered together. *conversation* is opaque, and steers it to one replica; *now* is aware, in the shop's zone;
-    *deadline* bounds the whole answer."""
+    answered together. *conversation* is opaque, and steers it to one replica; *now* is aware; *deadline* bounds the
+    whole answer. *turn* names the turn for ever: the same turn asked again, after a crash, has the same name."""
 
     conversation: str
     history: Sequence[ChatMessage]
     texts: Sequence[str]
     now: datetime
     deadline: timedelta
+    turn: str = ""
+    customer: Customer | None = None
 
 
 class Source(StrEnum):
@@ -46,21 +79,31 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """What the model produced: *text* without reasoning, *finish* the honoured finish reason (stop, length)."""
+    """What the model produced: *text* without reasoning, *finish* the honoured finish reason (stop, length,
+    tool_calls). With *tool_calls*, *text* may be empty, and *reasoning* goes back with them; it is never shown."""
 
     text: str
     finish: str
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
 
 
 class Model(Protocol):
     """A chat model. Implemented by the vLLM client and by the scripted twin; one contract suite for both."""
 
     def complete(
-        self, messages: Sequence[ChatMessage], *, conversation: str, deadline: timedelta, max_tokens: int
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        conversation: str,
+        deadline: timedelta,
+        max_tokens: int,
+        tools: Sequence[ToolSpec] = (),
     ) -> Completion:
-        """One answer within *deadline*, whatever the server does. Raises ModelBusy, ModelFailed, ModelRefused."""
+        """One answer, or calls of *tools*, within *deadline*, whatever the server does. Raises ModelBusy,
+        ModelFailed, ModelRefused."""
         ...
 
     def available(self) -> bool:

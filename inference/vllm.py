@@ -24,7 +24,7 @@ from inference.errors import ModelFailed
 from inference.exchange import Limits, Wire
 from inference.replicas import Replica, Replicas
 from inference.trouble import NO_REPLICA, TOO_LATE, AttemptFailed, Health, Repeat
-from inference.values import ChatMessage, Completion
+from inference.values import ChatMessage, Completion, ToolSpec
 
 LARGER_BUDGET = 3
 """Times max_tokens, when thinking ate the first budget before any word of the answer (sheet §0.7)."""
@@ -76,7 +76,13 @@ class VllmModel:
         return twin
 
     def complete(
-        self, messages: Sequence[ChatMessage], *, conversation: str, deadline: timedelta, max_tokens: int
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        conversation: str,
+        deadline: timedelta,
+        max_tokens: int,
+        tools: Sequence[ToolSpec] = (),
     ) -> Completion:
         body = self._fixed | {
             "messages": [{"role": message.role, "content": message.content} for message in messages],
