@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -143,7 +143,7 @@ def build_model(config: Config) -> VllmModel | None:
 
 def _assistant(settings: configuration.Assistant, model: VllmModel | None, knowledge: Knowledge) -> Assistant:
     tuned = model and model.tuned(
-        reasoning_effort=settings.reasoning_effort or "", temperature=settings.temperature
+        replace(model.voice, reasoning_effort=settings.reasoning_effort or "", temperature=settings.temperature)
     )
     return Assistant(
         tuned,

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from inference.calls import BadPiece, Calls
 from inference.trouble import (
     CUT_EARLY,
     CUT_LATE,
@@ -14,7 +15,7 @@ from inference.trouble import (
     of_error_event,
     unknown_finish,
 )
-from inference.values import Completion
+from inference.values import Completion, ToolCall
 
 LONGEST_TEXT = 200_000
 """Characters; the largest max_tokens that is asked for makes far fewer."""
@@ -25,11 +26,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 class Draft:
     """Takes the events of one attempt. Reasoning (`reasoning`, or `reasoning_content` of old servers) is a sign of
-    life and nothing more; tool calls that nobody offered a tool for are dropped."""
+    life, and is kept only to go back with tool calls; calls that nobody *offered* a tool for are dropped."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, *, offered: bool = False) -> None:
         self._where = where
+        self._offered = offered
         self._pieces: list[str] = []
+        self._thoughts: list[str] = []
+        self._calls = Calls()
         self._length = 0
         self._finish: object = None
         self._usage: dict[str, Any] = {}
@@ -66,17 +70,38 @@ class Draft:
             raise AttemptFailed(UNREADABLE, where=self._where)
         if choice.get("index"):
             return False
-        delta = choice.get("delta") or choice.get("message") or {}
-        content = delta.get("content") if isinstance(delta, dict) else delta
-        if content is not None and not isinstance(content, str):
-            raise AttemptFailed(UNREADABLE, where=self._where)
         self._finish = choice.get("finish_reason") or self._finish
-        if content:
-            self._pieces.append(content)
-            self._length += len(content)
-            if self._length > LONGEST_TEXT:
-                raise AttemptFailed(TOO_LARGE, where=self._where)
-        return bool(content or any(delta.get(k) for k in ("reasoning", "reasoning_content", "tool_calls")))
+        delta = choice.get("delta") or choice.get("message") or {}
+        if not isinstance(delta, dict):
+            raise AttemptFailed(UNREADABLE, where=self._where)
+        return any((self._take_content(delta), self._take_thought(delta), self._take_calls(delta)))
+
+    def _take_content(self, delta: dict[str, Any]) -> bool:
+        content = delta.get("content")
+        if not content:
+            return False
+        if not isinstance(content, str):
+            raise AttemptFailed(UNREADABLE, where=self._where)
+        self._pieces.append(content)
+        self._length += len(content)
+        if self._length > LONGEST_TEXT:
+            raise AttemptFailed(TOO_LARGE, where=self._where)
+        return True
+
+    def _take_thought(self, delta: dict[str, Any]) -> bool:
+        thought = delta.get("reasoning") or delta.get("reasoning_content")
+        if self._offered and isinstance(thought, str):
+            self._thoughts.append(thought)
+        return bool(thought)
+
+    def _take_calls(self, delta: dict[str, Any]) -> bool:
+        pieces = delta.get("tool_calls")
+        if pieces and self._offered:
+            try:
+                self._calls.take(pieces)
+            except BadPiece:
+                raise AttemptFailed(UNREADABLE, where=self._where) from None
+        return bool(pieces)
 
     def must_be_whole(self) -> None:
         """For an answer that came as one piece: without an end it is of the wrong shape, not cut."""
@@ -89,17 +114,30 @@ class Draft:
         finish = self._finish
         if finish is None or finish == "abort":
             raise AttemptFailed(CUT_LATE if self.started else CUT_EARLY, where=self._where)
-        if finish not in ("stop", "length"):
+        calls = self._whole_calls(finish)
+        if finish not in ("stop", "length") and not calls:
             rule = FINISHES.get(finish) if isinstance(finish, str) else None
             raise AttemptFailed(rule or unknown_finish(), where=self._where)
         whole = "".join(self._pieces)
-        text = readable(whole)
+        cut = finish == "length" or ("<|" in whole and not calls)
         return Completion(
-            text=text,
-            finish="length" if "<|" in whole else str(finish),
+            text=readable(whole),
+            finish="tool_calls" if calls else "length" if cut else "stop",
             prompt_tokens=_count(self._usage.get("prompt_tokens")),
             completion_tokens=_count(self._usage.get("completion_tokens")),
+            tool_calls=calls,
+            reasoning=without_surrogates("".join(self._thoughts)) if calls else "",
         )
+
+    def _whole_calls(self, finish: object) -> tuple[ToolCall, ...]:
+        """`tool_calls` ends the model's own choice, `stop` a named one (§2). A call that ran out of tokens is cut
+        in its arguments, so it is none."""
+        if finish not in ("tool_calls", "stop"):
+            return ()
+        try:
+            return tuple(self._calls.whole())
+        except BadPiece:
+            raise AttemptFailed(UNREADABLE, where=self._where) from None
 
 
 def _count(value: object) -> int:
@@ -112,6 +150,9 @@ def readable(text: str) -> str:
     text = _THOUGHT.sub("", text)
     text = text.rsplit("</think>", 1)[-1]  # chat templates that open the thought themselves
     text = text.split("<|", 1)[0]
-    if not text.isascii():
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _CONTROL.sub("", text).strip()
+    return _CONTROL.sub("", without_surrogates(text)).strip()
+
+
+def without_surrogates(text: str) -> str:
+    """Pairs become their character, lone ones U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

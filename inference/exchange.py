@@ -87,7 +87,7 @@ class Wire:
     ) -> Completion:
         """Posts *body* and reads the whole answer. *where* names the replica, *session* the conversation (to a
         router); *alive* is called once the model is at work. Raises AttemptFailed."""
-        draft = Draft(where)
+        draft = Draft(where, offered="tools" in body)
         clock.expect(self._limits.first)
         try:
             with clock.running(), self._post(url, body, session, clock) as response:

@@ -98,7 +98,7 @@ STATUSES: Mapping[int, Rule] = {
 
 FINISHES: Mapping[str, Rule] = {
     "content_filter": _failed("finish_reason content_filter: the answer was withheld"),
-    "tool_calls": _failed("finish_reason tool_calls: the model called a tool, and none was offered"),
+    "tool_calls": _failed("finish_reason tool_calls: without a call of a tool that was offered"),
 }
 """The ends that are no answer. `stop` and `length` are answers; `abort` and none at all are a cut."""
 

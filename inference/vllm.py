@@ -23,6 +23,7 @@ from inference.deadline import Clock
 from inference.errors import ModelFailed
 from inference.exchange import Limits, Wire
 from inference.replicas import Replica, Replicas
+from inference.request import Voice, conversation_fields
 from inference.trouble import NO_REPLICA, TOO_LATE, AttemptFailed, Health, Repeat
 from inference.values import ChatMessage, Completion, ToolSpec
 
@@ -47,8 +48,7 @@ class Patience:
 class VllmModel:
     """A :class:`~inference.values.Model`. Thread-safe: all turns of a process share one, and it starts no thread.
 
-    *replicas* are base URLs ending in /v1. *reasoning_effort* "" is for models that do not think; gpt-oss knows
-    low, medium and high, and changing it loses the prefix cache (sheet §7). *connections*: kept open a replica.
+    *replicas* are base URLs ending in /v1. *connections*: kept open a replica.
     """
 
     def __init__(
@@ -57,8 +57,6 @@ class VllmModel:
         name: str,
         api_key: str = "",
         *,
-        reasoning_effort: str = "low",
-        temperature: float | None = None,
         limits: Limits | None = None,
         patience: Patience | None = None,
         connections: int = 1000,
@@ -66,13 +64,12 @@ class VllmModel:
         self._replicas = Replicas(replicas)
         self._wire = Wire(api_key, limits or Limits(), connections=connections)
         self._patience = patience or Patience()
-        self._name = name
-        self._fixed = _fixed(name, reasoning_effort, temperature)
+        self.voice = Voice(model=name)
 
-    def tuned(self, *, reasoning_effort: str, temperature: float | None) -> Self:
-        """The same model and connections with another sampling: one an assistant."""
+    def tuned(self, voice: Voice) -> Self:
+        """The same replicas and connections for another voice: one an assistant."""
         twin = copy(self)
-        twin._fixed = _fixed(self._name, reasoning_effort, temperature)
+        twin.voice = voice
         return twin
 
     def complete(
@@ -84,10 +81,7 @@ class VllmModel:
         max_tokens: int,
         tools: Sequence[ToolSpec] = (),
     ) -> Completion:
-        body = self._fixed | {
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
-            "max_tokens": max_tokens,
-        }
+        body = conversation_fields(messages, tools, max_tokens) | self.voice.fields()
         call = _Call(
             wire=self._wire,
             replicas=self._replicas,
@@ -98,7 +92,7 @@ class VllmModel:
         completion = call.run(body)
         if not completion.text and completion.finish == "length":
             completion = call.run(body | {"max_tokens": max_tokens * LARGER_BUDGET})
-        if not completion.text:
+        if not completion.text and not completion.tool_calls:
             raise ModelFailed(f"the answer is empty (finish_reason {completion.finish})")
         return completion
 
@@ -107,16 +101,6 @@ class VllmModel:
 
     def close(self) -> None:
         self._wire.close()
-
-
-def _fixed(name: str, reasoning_effort: str, temperature: float | None) -> dict[str, Any]:
-    """What every request of an assistant holds alike."""
-    fixed: dict[str, Any] = {"model": name, "stream": True, "stream_options": {"include_usage": True}}
-    if reasoning_effort:
-        fixed["reasoning_effort"] = reasoning_effort
-    if temperature is not None:
-        fixed["temperature"] = temperature
-    return fixed
 
 
 @dataclass(slots=True, kw_only=True)

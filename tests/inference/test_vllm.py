@@ -12,6 +12,7 @@ from bot.sandbox.model_exchange import Exchange
 from bot.sandbox.model_faults import BEHAVIOURS, events, says
 from inference.errors import ContextTooLong, ModelBusy, ModelError, ModelFailed, ModelRefused
 from inference.exchange import Limits
+from inference.request import Voice
 from inference.values import Completion
 from inference.vllm import VllmModel
 from tests.contracts.model import SECRET, ModelContract, Stage, said
@@ -251,7 +252,7 @@ def test_the_request_is_what_vllm_expects(connect: Connect) -> None:
 
 def test_an_assistant_tunes_its_own_requests(server: ScriptedModelServer, connect: Connect) -> None:
     model = connect(server.url)
-    for it in (model.tuned(reasoning_effort="", temperature=0.3), model):
+    for it in (model.tuned(Voice(model="gpt-oss-20b", reasoning_effort="", temperature=0.3)), model):
         it.complete([said("hi")], conversation="c", deadline=timedelta(seconds=5), max_tokens=9)
     first, second = server.requests
     assert first["temperature"] == 0.3
