@@ -8,7 +8,7 @@ finds duplicates, a second commit of the same reply changes nothing, and a secon
 import os
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -29,8 +29,15 @@ from sessions.inbox import (
     Turn,
     Verdict,
 )
-from sessions.keys import Keys, Shard
-from sessions.limits import HISTORY_LENGTH, LONGEST_SLEEP, OBSERVED_FOR, RECENT_FOR, WAKE_AT_ONCE
+from sessions.keys import Keys, ReminderId, Shard
+from sessions.limits import (
+    HISTORY_LENGTH,
+    LONGEST_SLEEP,
+    NAME_TAKEN_FOR,
+    OBSERVED_FOR,
+    RECENT_FOR,
+    WAKE_AT_ONCE,
+)
 from sessions.scripts import (
     ACCEPT,
     CLAIM,
@@ -39,6 +46,7 @@ from sessions.scripts import (
     PARK,
     POSTPONE,
     RECORD,
+    REMIND,
     RENEW,
     SETTLE,
     WAKE,
@@ -214,11 +222,10 @@ class RedisInbox:
         now = int(seconds) * 1000 + int(micros) // 1000
         calls, next_due = list[Call](), now + codec.millis(LONGEST_SLEEP)
         for shard, flat in zip(self._keys.shards, waiting, strict=True):
-            tickets = pairs(flat)
-            due = [name.decode() for name, at in tickets.items() if int(at) <= now]
-            if due:
-                calls.append(Call(WAKE, [shard.later, shard.ready, *map(shard.turn, due)], due))
-            next_due = min([next_due, *(int(at) for at in tickets.values() if int(at) > now)])
+            members = pairs(flat)
+            due = [name.decode() for name, at in members.items() if int(at) <= now]
+            calls += _wake(shard, due)
+            next_due = min([next_due, *(int(at) for at in members.values() if int(at) > now)])
             if len(due) == WAKE_AT_ONCE:
                 next_due = now
         self._store.run_all(calls)
@@ -234,10 +241,13 @@ class RedisInbox:
         return None if seen is None else str(seen, "utf-8")
 
     def depths(self) -> Depths:
-        calls = [Call(DEPTHS, [shard.ready, shard.later, shard.dead], []) for shard in self._keys.shards]
-        ready, leased, later, dead, ages = zip(*self._store.run_all(calls), strict=True)
+        calls = [
+            Call(DEPTHS, [shard.ready, shard.later, shard.dead, shard.reminders], []) for shard in self._keys.shards
+        ]
+        *counts, ages = zip(*self._store.run_all(calls), strict=True)
+        ready, leased, later, dead, reminders = map(sum, counts)
         oldest = timedelta(milliseconds=max(ages))
-        return Depths(ready=sum(ready), leased=sum(leased), later=sum(later), dead=sum(dead), oldest=oldest)
+        return Depths(ready=ready, leased=leased, later=later, dead=dead, reminders=reminders, oldest=oldest)
 
     def dead_letters(self, *, most: int = 50, before: str = "") -> Sequence[DeadLetter]:
         return self._dead.newest(most, before)
@@ -247,6 +257,20 @@ class RedisInbox:
 
     def redrive(self, letter: str) -> bool:
         return self._dead.redrive(letter)
+
+
+def _wake(shard: Shard, due: Sequence[str]) -> Iterator[Call]:
+    reminders = {member: found for member in due if (found := ReminderId.of(member))}
+    tickets = [member for member in due if member not in reminders]
+    if tickets:
+        yield Call(WAKE, [shard.later, shard.ready, *map(shard.turn, tickets)], tickets)
+    if reminders:
+        keys, args = [shard.later, shard.reminders, shard.ready], list[Word]([codec.millis(NAME_TAKEN_FOR)])
+        for member, reminder in reminders.items():
+            conversation = reminder.conversation.key
+            keys += [shard.turn(conversation), shard.mail(conversation), shard.seen(member)]
+            args += [member, conversation]
+        yield Call(REMIND, keys, args)
 
 
 def _turn(lease: Lease, claimed: Sequence[Any]) -> Turn:

@@ -131,12 +131,14 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depths:
-    """How much is where, over all shards; *oldest* is the age of the oldest waiting ticket."""
+    """How much is where, over all shards; *oldest* is the age of the oldest waiting ticket. *later* counts the
+    postponed turns, *reminders* the scheduled messages that have not come yet."""
 
     ready: int
     leased: int
     later: int
     dead: int
+    reminders: int
     oldest: timedelta
 
 
@@ -194,7 +196,8 @@ class Inbox(Protocol):
         ...
 
     def wake(self) -> timedelta:
-        """Moves due tickets from later to ready; returns how long until the next is due (an hour at most)."""
+        """Moves due tickets from later to ready, and due reminders into their mailboxes (see
+        :mod:`sessions.schedule`); returns how long until the next is due (an hour at most)."""
         ...
 
     def observe(self, update: StatusUpdate) -> None:

@@ -7,24 +7,57 @@ mailbox is empty.
 
 from binascii import crc32
 from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote, unquote
 
-from adapters.values import ConversationId
+from adapters.values import LONGEST_ID, ConversationId
 
 GROUP = "workers"
 """The consumer group of every ready stream; the scripts' prelude names it too."""
+
+
+_REMINDER = "reminder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReminderId:
+    """Names a scheduled message: *name* is unique within its conversation. Raises ValueError for an empty or
+    over-long name."""
+
+    conversation: ConversationId
+    name: str
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.name) <= LONGEST_ID:
+            raise ValueError(f"a reminder's name has {len(self.name)} characters, not 1 to {LONGEST_ID}")
+
+    @property
+    def member(self) -> str:
+        """In `later`, where no conversation's key has a slash."""
+        return f"{_REMINDER}/{self.conversation.key}/{quote(self.name, safe='')}"
+
+    @classmethod
+    def of(cls, member: str) -> Self | None:
+        """None for a ticket's member."""
+        kind, _, rest = member.partition("/")
+        conversation, _, name = rest.partition("/")
+        return cls(conversation=ConversationId.of(conversation), name=unquote(name)) if kind == _REMINDER else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
     """The keys of one shard.
 
-    seen:<message>              string   this platform message was accepted (expires after the dedupe horizon)
+    seen:<message>              string   this platform message was accepted (expires after the dedupe horizon);
+                                         seen:<reminder>: it came or was called off (expires after a day)
     mail:<conversation>         list     accepted, not yet settled messages, in accept order
     turn:<conversation>         hash     the ticket, the lease's fence, the pinned size, the committed reply
     conversation:<conversation> list     the session id, then the history (expires with the session)
     recent:<conversation>       zset     digests of the texts sent lately, by time in ms (expires; outlives `/new`)
     ready                       stream   tickets; the pending entries of group `workers` are the leases
-    later                       zset     tickets that wait, by due time in ms
+    later                       zset     what waits, by due time in ms: a ticket is its conversation, a reminder
+                                         `reminder/<conversation>/<name>`
+    reminders                   hash     the message of each reminder in `later`
     dead                        stream   parked turns
     journal                     stream   one entry a turn
     observed:<part>             string   the platform spoke of this part (expires after a day)
@@ -58,6 +91,10 @@ class Shard:
     @property
     def later(self) -> str:
         return self._named("later")
+
+    @property
+    def reminders(self) -> str:
+        return self._named("reminders")
 
     @property
     def dead(self) -> str:

@@ -14,5 +14,8 @@ HISTORY_LENGTH = 200
 LONGEST_SLEEP = timedelta(hours=1)
 """What `wake` returns at most."""
 
+NAME_TAKEN_FOR = timedelta(days=1)
+"""How long a reminder's name stays taken once it came or was called off."""
+
 WAKE_AT_ONCE = 100
-"""Due tickets that one `wake` moves in each shard; more are moved by the next call, at once."""
+"""Due tickets and reminders that one `wake` moves in each shard; more are moved by the next call, at once."""

@@ -24,7 +24,8 @@ from sessions.inbox import (
     Turn,
     Verdict,
 )
-from sessions.limits import HISTORY_LENGTH, LONGEST_SLEEP, OBSERVED_FOR, RECENT_FOR
+from sessions.keys import ReminderId
+from sessions.limits import HISTORY_LENGTH, LONGEST_SLEEP, NAME_TAKEN_FOR, OBSERVED_FOR, RECENT_FOR
 from sessions.memory_state import Context, Entry, JournalEntry, Memory, TurnState
 
 
@@ -266,7 +267,15 @@ class MemoryInbox:
             for conversation in [name for name, due in memory.later.items() if due <= now]:
                 del memory.later[conversation]
                 self._issue(conversation)
-            return min([LONGEST_SLEEP, *(due - now for due in memory.later.values())])
+            for name in [name for name, reminder in memory.reminders.items() if reminder.due <= now]:
+                self._remind(name, memory.reminders.pop(name).message)
+            waiting = [*memory.later.values(), *(reminder.due for reminder in memory.reminders.values())]
+            return min([LONGEST_SLEEP, *(due - now for due in waiting)])
+
+    def _remind(self, name: ReminderId, message: Message) -> None:
+        self.memory.seen[name.member] = self.memory.clock() + NAME_TAKEN_FOR
+        self.memory.mail.setdefault(name.conversation, []).append(message)
+        self._make_sure_of_ticket(name.conversation)
 
     def observe(self, update: StatusUpdate) -> None:
         if update.reply_key:
@@ -287,6 +296,7 @@ class MemoryInbox:
                 leased=len(memory.ready) - len(waiting),
                 later=len(memory.later),
                 dead=len(memory.dead),
+                reminders=len(memory.reminders),
                 oldest=memory.clock() - min(waiting) if waiting else timedelta(),
             )
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from adapters.values import ConversationId, Message
 from sessions.inbox import Conversation, DeadLetter, PartRecord, StoredReply
+from sessions.keys import ReminderId
 
 Clock = Callable[[], datetime]
 
@@ -33,6 +34,12 @@ class TurnState:
     abandoned: int = 0
     since: datetime | None = None
     stored: StoredReply | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    message: Message
+    due: datetime
 
 
 @dataclass(slots=True)
@@ -69,6 +76,7 @@ class Memory:
     turns: dict[ConversationId, TurnState] = field(default_factory=dict)
     ready: dict[str, Entry] = field(default_factory=dict)
     later: dict[ConversationId, datetime] = field(default_factory=dict)
+    reminders: dict[ReminderId, Reminder] = field(default_factory=dict)
     contexts: dict[ConversationId, Context] = field(default_factory=dict)
     recent: dict[ConversationId, dict[str, datetime]] = field(default_factory=dict)
     sightings: dict[str, tuple[str, datetime]] = field(default_factory=dict)

@@ -47,6 +47,9 @@ PARK = _load("park")
 POSTPONE = _load("postpone")
 HAND_BACK = _load("hand_back")
 WAKE = _load("wake")
+SCHEDULE = _load("schedule")
+UNSCHEDULE = _load("unschedule")
+REMIND = _load("remind")
 REDRIVE = _load("redrive")
 DEPTHS = _load("depths")
 TIDY = _load("tidy")
@@ -65,6 +68,9 @@ ALL = (
     POSTPONE,
     HAND_BACK,
     WAKE,
+    SCHEDULE,
+    UNSCHEDULE,
+    REMIND,
     REDRIVE,
     DEPTHS,
     TIDY,

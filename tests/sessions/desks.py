@@ -9,6 +9,7 @@ from sessions.engine import RedisInbox
 from sessions.keys import GROUP, Keys
 from sessions.memory import MemoryInbox
 from sessions.memory_state import Memory
+from sessions.schedule import MemorySchedule, RedisSchedule
 from sessions.scripts import MAKE_GROUP, Call
 from sessions.store import RedisStore, pairs
 from tests.contracts.inbox_kit import LONG
@@ -34,6 +35,12 @@ class MemoryDesk:
         return MemoryInbox(
             self.memory, consumer=consumer, lease=lease, mailbox_limit=mailbox_limit, session_ttl=session_ttl
         )
+
+    def schedule(self) -> MemorySchedule:
+        return MemorySchedule(self.memory)
+
+    def now(self) -> datetime:
+        return self._now
 
     def pass_time(self, duration: timedelta) -> None:
         self._now += duration
@@ -69,6 +76,12 @@ class RedisDesk:
             session_ttl=session_ttl,
         )
 
+    def schedule(self) -> RedisSchedule:
+        return RedisSchedule(self.store, shards=SHARDS)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def pass_time(self, duration: timedelta) -> None:
         time.sleep(duration.total_seconds())
 
@@ -81,7 +94,7 @@ class RedisDesk:
         found: list[ConversationId] = []
         for shard in self.keys.shards:
             ready = self.store.command("XRANGE", shard.ready, "-", "+")
-            later = self.store.command("ZRANGE", shard.later, 0, -1)
+            later = [name for name in self.store.command("ZRANGE", shard.later, 0, -1) if b"/" not in name]
             places = [(pairs(fields)[b"conversation"], entry) for entry, fields in ready]
             for name, place in [*places, *((name, b"later") for name in later)]:
                 assert self.store.command("HGET", shard.turn(name.decode()), "ticket") == place

@@ -1,4 +1,4 @@
-"""A history in which every method of the inbox and the token store is called."""
+"""A history in which every method of the inbox, the schedule and the token store is called."""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from tests.contracts.inbox_kit import (
     HORIZON,
     answer,
     claim_one,
+    conversation,
     exchange,
     message,
     offer,
@@ -40,6 +41,10 @@ def play_every_call(url: str) -> None:
             answer(inbox, turn)
         inbox.park(turns[19].lease, reason="refused")
         inbox.redrive(inbox.dead_letters()[0].id)
+        schedule = desk.schedule()
+        for number in range(3):
+            schedule.schedule(message(f"r{number}", f"peer{number}"), due=datetime.now(UTC), name="r")
+        schedule.unschedule(conversation("peer0"), "r")
         desk.pass_time(timedelta(milliseconds=5))
         inbox.wake()
         inbox.take(100, wait=AT_ONCE)

@@ -16,12 +16,12 @@ from tests.sessions.wire import Command, commands
 
 FOLDER = Path(__file__).parent.parent.parent / "sessions" / "scripts"
 FIRST_KEY = re.compile(r"redis\.p?call\('(?!TIME)[A-Z]+',(?: '[A-Z]+',)?\s*([^,)]+)")
-NAMED = re.compile(r"KEYS\[[^\]]+\]|turn|ready|mail|journal|conversation|recent")
+NAMED = re.compile(r"KEYS\[[^\]]+\]|turn|ready|mail|seen|journal|conversation|recent")
 
 
 @pytest.fixture
 def script_calls(redis_server: str, redis_store: RedisStore) -> list[Command]:
-    """Every EVALSHA and EVAL of a history in which each method of the inbox is called, as it went over the wire."""
+    """Every EVALSHA and EVAL of a history in which each method of the inbox and the schedule is called, as it went over the wire."""
     with Proxy(Path(urlsplit(redis_server).path)) as proxy:
         play_every_call(proxy.url)
         return [command for command in commands(proxy.sent) if command[0] in (b"EVALSHA", b"EVAL")]

@@ -118,8 +118,8 @@ def test_a_missing_group_is_told_apart(store: RedisStore) -> None:
 
 
 def test_scripts_are_given_again_to_a_server_that_lost_them(store: RedisStore) -> None:
-    call = Call(DEPTHS, ["fd:{1}:ready", "fd:{1}:later", "fd:{1}:dead"], [])
-    nothing = [0, 0, 0, 0, 0]
+    call = Call(DEPTHS, ["fd:{1}:ready", "fd:{1}:later", "fd:{1}:dead", "fd:{1}:reminders"], [])
+    nothing = [0, 0, 0, 0, 0, 0]
     for _ in range(2):
         store.command("SCRIPT", "FLUSH")
         assert store.run_all([call]) == [nothing]
