@@ -38,7 +38,7 @@ def _identity(client: Redis) -> Iterator[Finding]:
     version = tuple(int(number) for number in str(server["redis_version"]).split(".")[:2])
     if version < OLDEST:
         yield Finding(text=f"its version is {server['redis_version']}: install Redis 7 or Valkey 8, or newer")
-    if server.get("redis_mode") == "cluster":
+    if server.get("redis_mode", server.get("server_mode")) == "cluster":  # Valkey says server_mode
         yield Finding(text="it is a node of a Redis Cluster, which is not supported yet: use a single Redis")
     if client.info("replication").get("role") != "master":
         yield Finding(text="it is a replica: give redis.url the address of the primary")

@@ -202,7 +202,7 @@ def test_a_managed_redis_that_evicts_is_refused(managed: RedisStore, changed: Re
     ("pattern", "replacement", "said"),
     [
         (rb"redis_version:[0-9]", b"redis_version:6", "version is 6"),
-        (rb"redis_mode:standalone\r\n", b"redis_mode:cluster\r\nx\r\n", "Cluster"),
+        (rb"(redis|server)_mode:standalone\r\n", rb"\1_mode:cluster\r\nx\r\n", "Cluster"),
     ],
 )
 def test_a_server_of_another_kind_is_refused(
