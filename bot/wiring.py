@@ -35,6 +35,7 @@ from bot.worker import Worker, WorkerRules
 from inference.assistant import Assistant, AssistantSettings
 from inference.exchange import Limits
 from inference.faq import EXAMPLE, BadTable, Faq
+from inference.request import Voice
 from inference.values import Knowledge
 from inference.vllm import VllmModel
 from sessions.engine import RedisInbox
@@ -133,20 +134,29 @@ def build_model(config: Config) -> VllmModel | None:
     wanted = config.model
     if not wanted.replicas:
         return None
-    return VllmModel(
+    model = VllmModel(
         wanted.replicas,
         name=wanted.name,
         api_key=wanted.api_key.get_secret_value(),
         limits=Limits(connect=wanted.connect, first=wanted.first_token, between=wanted.between_tokens),
     )
+    return model.tuned(replace(model.voice, priority=0)) if wanted.priority else model
+
+
+def _voice(settings: configuration.Assistant, usual: Voice) -> Voice:
+    return Voice(
+        model=settings.model or usual.model,
+        reasoning_effort=settings.reasoning_effort or "",
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        cache_salt=settings.cache_salt.get_secret_value(),
+        priority=None if usual.priority is None else settings.priority,
+    )
 
 
 def _assistant(settings: configuration.Assistant, model: VllmModel | None, knowledge: Knowledge) -> Assistant:
-    tuned = model and model.tuned(
-        replace(model.voice, reasoning_effort=settings.reasoning_effort or "", temperature=settings.temperature)
-    )
     return Assistant(
-        tuned,
+        model and model.tuned(_voice(settings, model.voice)),
         knowledge,
         AssistantSettings(
             company_name=settings.company_name,

@@ -32,6 +32,9 @@ from inference.values import Completion
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes of one answer: some 25,000 events of vLLM's, and max_tokens asks for far fewer."""
 LARGEST_ERROR = 64 * 1024
+LARGEST_LIST = 1024 * 1024
+PROBE = timedelta(seconds=2)
+"""For both questions of a probe; a healthy server answers them in milliseconds, whatever it has to do."""
 ENDING = timedelta(seconds=0.2)
 """How long the end of the HTTP answer may follow `[DONE]`; only then can its connection be used again."""
 
@@ -74,6 +77,27 @@ class Wire:
 
     def close(self) -> None:
         self._session.close()
+
+    def probe(self, url: str, name: str) -> bool:
+        """Whether the server at *url* (ending in /v1) is there and lists *name*: `/health` alone says too little,
+        and a gateway may not have it (vLLM sheet §5, §9). Never raises for what the server does."""
+        clock = Clock(PROBE)
+        try:
+            with clock.running():
+                status, _ = self._get(f"{url.removesuffix('/v1')}/health", clock)
+                if status >= 500:
+                    return False
+                status, body = self._get(f"{url}/models", clock)
+        except (requests.RequestException, HTTPError, TimeoutError):
+            return False
+        return status < 500 and (status != 200 or name in served_names(body))
+
+    def _get(self, url: str, clock: Clock) -> tuple[int, bytes]:
+        connect = min(self._limits.connect, PROBE).total_seconds()
+        with self._session.get(
+            url, timeout=(connect, max(clock.left.total_seconds(), 0.001)), allow_redirects=False, stream=True
+        ) as response:
+            return response.status_code, response.raw.read(LARGEST_LIST, decode_content=False)
 
     def ask(
         self,
@@ -135,6 +159,7 @@ class Wire:
         self, response: requests.Response, draft: Draft, where: str, clock: Clock, alive: Callable[[], None]
     ) -> None:
         reader = EventReader()
+        at_work = False
         for chunk in _chunks(response, where):
             for data in reader.feed(chunk):
                 if data == DONE:
@@ -142,8 +167,18 @@ class Wire:
                     _drain(response)
                     return
                 if draft.take(data):
-                    alive()
+                    if not at_work:
+                        at_work = True
+                        alive()
                     clock.expect(self._limits.between)
+
+
+def served_names(body: bytes) -> list[str]:
+    """The ids in an answer of `/v1/models`; empty where it is none."""
+    try:
+        return [str(each["id"]) for each in json.loads(body)["data"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
 
 
 def _chunks(response: requests.Response, where: str) -> Iterator[bytes]:

@@ -1,9 +1,14 @@
 """Several model servers: who gets a conversation, and who is left out for a while.
 
 A conversation prefers one replica for its prefix cache (rendezvous hashing: when a replica goes, only its own
-conversations move). A preferred replica with far more work than the others' mean spills over to the idlest one.
-Health is passive: what attempts meet. After a failure a replica rests, and the next request after the rest is its
-probe; after three failures in a row it gets nothing but probes. State is per process.
+conversations move), then a second and so on, always in the same order. The load is bounded: where the preferred one
+has far more work than the mean, the conversation's next one takes it.
+
+Health is passive first: what attempts meet. After a failure a replica rests, and the next request after the rest
+is its probe; after three failures in a row it gets nothing but probes. :mod:`inference.prober` adds active probes
+while a replica rests. They keep it out while it is gone, so that no customer pays for finding that out; they end a
+rest early only where they saw it gone and back, because a `/health` of 200 says little: a draining server gives it,
+too (vLLM sheet §5). State is per process.
 """
 
 import hashlib
@@ -24,6 +29,10 @@ SPILL_MARGIN = 4
 FIRST_REST = 1.0
 LONGEST_REST = 15.0
 DOWN_AFTER = 3
+DRAIN_REST = 90.0
+"""Seconds: what `frontdesk model` gives a drain (60), and some. Seen gone and back ends it before."""
+GONE_REST = 5.0
+"""Seconds that a failed probe keeps a replica out: a few beats of the prober."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -36,13 +45,15 @@ class Replica:
     failures: int = 0
     rests_until: float = 0.0
     probing: bool = False
+    failed_at: float = float("-inf")
+    gone: bool = False
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         self.name = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
     def ready(self, now: float) -> bool:
-        """Up and rested; or failed, rested, and not being probed yet."""
+        """Up and rested; or failed, rested, and not being tried by another request yet."""
         return now >= self.rests_until and not (self.failures and self.probing)
 
     @property
@@ -96,20 +107,53 @@ class Replicas:
                     replica.outstanding -= 1
                     replica.probing &= not probe
 
-    def note(self, replica: Replica, health: Health, rest: timedelta | None = None) -> None:
-        """What an attempt said of *replica*; *rest* is what the server asked for."""
+    def now(self) -> float:
+        """What `note` takes as the beginning of an attempt."""
+        return self._now()
+
+    def note(
+        self, replica: Replica, health: Health, rest: timedelta | None = None, *, began: float = float("inf")
+    ) -> None:
+        """What an attempt said of *replica*; *rest* is what the server asked for. Good news of an attempt that
+        *began* before the last failure says nothing: a draining server finishes what it has."""
         now = self._now()
         with self._lock:
             if health is Health.UP:
-                replica.failures = 0
-                replica.rests_until = 0.0
-                replica.probing = False
+                if began >= replica.failed_at:
+                    replica.failures = 0
+                    replica.rests_until = 0.0
+                    replica.probing = replica.gone = False
+            elif health is Health.DRAINING and len(self._replicas) > 1:
+                replica.failures = max(replica.failures, DOWN_AFTER)
+                replica.failed_at = now
+                replica.rests_until = max(replica.rests_until, now + DRAIN_REST)
             elif (
                 health is not Health.UNKNOWN and now >= replica.rests_until
             ):  # what fails during a rest belongs to the same incident
                 replica.failures += health is Health.DOWN
+                replica.failed_at = now
                 pause = min(FIRST_REST * 2.0 ** min(max(0, replica.failures - 1), 10), LONGEST_REST)
                 replica.rests_until = now + (rest.total_seconds() if rest else pause)
+
+    def resting(self) -> Sequence[Replica]:
+        """Those that failed and are left out now: what active probes are for."""
+        now = self._now()
+        with self._lock:
+            return [replica for replica in self._replicas if replica.failures and now < replica.rests_until]
+
+    def note_probe(self, replica: Replica, *, healthy: bool) -> None:
+        """What an active probe said of *replica*."""
+        now = self._now()
+        with self._lock:
+            if not replica.failures:
+                return  # a request was faster
+            if not healthy:
+                replica.gone = True
+                replica.failures = min(replica.failures + 1, DOWN_AFTER)
+                replica.rests_until = max(replica.rests_until, now + GONE_REST)
+            elif replica.gone:
+                replica.gone = False
+                replica.rests_until = now
 
     def _pick(self, conversation: str, avoid: Sequence[Replica]) -> Replica | None:
         now = self._now()
@@ -122,10 +166,7 @@ class Replicas:
 
     @staticmethod
     def _preferred(among: Sequence[Replica], conversation: str) -> Replica | None:
-        if not among:
-            return None
-        preferred = max(among, key=lambda replica: replica.affinity(conversation))
-        mean = sum(replica.outstanding for replica in among) / len(among)
-        if preferred.outstanding <= SPILL_FACTOR * mean + SPILL_MARGIN:
-            return preferred
-        return min(among, key=lambda replica: replica.outstanding)
+        """The first in the conversation's own order that is not overloaded; the idlest of them never is."""
+        mean = sum(replica.outstanding for replica in among) / max(len(among), 1)
+        free = [replica for replica in among if replica.outstanding <= SPILL_FACTOR * mean + SPILL_MARGIN]
+        return max(free, key=lambda replica: replica.affinity(conversation), default=None)

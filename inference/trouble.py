@@ -30,6 +30,7 @@ class Health(Enum):
     UP = auto()
     UNKNOWN = auto()
     BUSY = auto()
+    DRAINING = auto()  # it finishes what it has and takes nothing new; its /health says 200 meanwhile (sheet §5)
     DOWN = auto()
 
 
@@ -68,6 +69,7 @@ def _refused(meaning: str) -> Rule:
 
 UNREACHABLE = _busy("cannot be reached", Health.DOWN)
 NO_REPLICA = _busy("every replica is down; is vLLM running?", Health.DOWN)
+DRAINING = _busy("HTTP 500: the server is being stopped and takes nothing new", Health.DRAINING)
 DROPPED = _busy("closed the connection before any answer", Health.UNKNOWN)
 """Also what a kept-alive connection meets when the server ends it in the same instant (sheet §5): says little."""
 CUT_EARLY = _busy("closed the connection before the first word", Health.DOWN)
@@ -125,6 +127,8 @@ def _classified(status: int, body: Any, *, where: str, retry_after: timedelta | 
     if status == 400 and _too_long(body):
         meaning = "HTTP 400: the conversation is longer than the model's context"
         rule = Rule(error=ContextTooLong, repeat=Repeat.NEVER, health=Health.UP, meaning=meaning)
+    elif status == 500 and _draining(body):
+        rule = DRAINING
     elif 300 <= status < 400:
         rule = _refused(f"HTTP {status}: {UNCLEAN_REDIRECT}")
     else:
@@ -137,9 +141,18 @@ def _classified(status: int, body: Any, *, where: str, retry_after: timedelta | 
 
 def _too_long(body: Any) -> bool:
     """Two texts (§0.6). Everything after is the server's quoting of the request."""
-    error = body.get("error") if isinstance(body, dict) else None
+    return "maximum context length" in _message(body)
+
+
+def _draining(body: Any) -> bool:
+    return "cannot schedule new futures after shutdown" in _message(body)
+
+
+def _message(body: Any) -> str:
+    """The beginning of the error's text: an object's message, a string (§0.4), or FastAPI's detail."""
+    error = (body.get("error") or body.get("detail")) if isinstance(body, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
-    return isinstance(message, str) and "maximum context length" in message[:200]
+    return message[:200] if isinstance(message, str) else ""
 
 
 def _parsed(body: bytes) -> Any:

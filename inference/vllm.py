@@ -22,6 +22,7 @@ from tenacity import (
 from inference.deadline import Clock
 from inference.errors import ModelFailed
 from inference.exchange import Limits, Wire
+from inference.prober import Prober
 from inference.replicas import Replica, Replicas
 from inference.request import Voice, conversation_fields
 from inference.trouble import NO_REPLICA, TOO_LATE, AttemptFailed, Health, Repeat
@@ -46,7 +47,8 @@ class Patience:
 
 
 class VllmModel:
-    """A :class:`~inference.values.Model`. Thread-safe: all turns of a process share one, and it starts no thread.
+    """A :class:`~inference.values.Model`. Thread-safe: all turns of a process share one. It has no thread but the
+    prober's, and that only while a replica is out.
 
     *replicas* are base URLs ending in /v1. *connections*: kept open a replica.
     """
@@ -64,6 +66,7 @@ class VllmModel:
         self._replicas = Replicas(replicas)
         self._wire = Wire(api_key, limits or Limits(), connections=connections)
         self._patience = patience or Patience()
+        self._prober = Prober(self._replicas, lambda replica: self._wire.probe(replica.url, name))
         self.voice = Voice(model=name)
 
     def tuned(self, voice: Voice) -> Self:
@@ -85,6 +88,7 @@ class VllmModel:
         call = _Call(
             wire=self._wire,
             replicas=self._replicas,
+            prober=self._prober,
             patience=self._patience,
             conversation=conversation,
             clock=Clock(deadline),
@@ -100,6 +104,7 @@ class VllmModel:
         return self._replicas.available()
 
     def close(self) -> None:
+        self._prober.close()
         self._wire.close()
 
 
@@ -109,6 +114,7 @@ class _Call:
 
     wire: Wire
     replicas: Replicas
+    prober: Prober
     patience: Patience
     conversation: str
     clock: Clock
@@ -133,6 +139,7 @@ class _Call:
         with self.replicas.serving(self.conversation, avoid=self.failed_at) as replica:
             if replica is None:
                 raise AttemptFailed(NO_REPLICA)
+            began = self.replicas.now()
             try:
                 return self.wire.ask(
                     f"{replica.url}/chat/completions",
@@ -140,11 +147,13 @@ class _Call:
                     where=replica.name,
                     session=sha256(self.conversation.encode("utf-8", "replace")).hexdigest()[:32],
                     clock=self.clock,
-                    alive=lambda: self.replicas.note(replica, Health.UP),
+                    alive=lambda: self.replicas.note(replica, Health.UP, began=began),
                 )
             except AttemptFailed as failed:
                 self.failed_at.append(replica)
                 self.replicas.note(replica, failed.rule.health, failed.retry_after)
+                if failed.rule.health in (Health.DOWN, Health.DRAINING):
+                    self.prober.wake()
                 raise
 
     def _may_repeat(self, error: BaseException) -> bool:

@@ -64,6 +64,9 @@ def advice(config: Any) -> Iterator[str]:
     public_url = config.server.public_url
     if public_url and not _private(public_url):
         yield "server.public_url: is plain http; platforms call only https addresses"
+    for name, assistant in config.assistants.items():
+        if assistant.priority and not config.model.priority:
+            yield f"assistants.{name}.priority: has no effect until model.priority is true"
     if config.redis.allow_volatile:
         yield "redis.allow_volatile: accepted messages may be lost when Redis stops"
     if config.redis.fsync == "everysec":

@@ -142,8 +142,9 @@ class Serve(Section):
 
 
 class Model(Section):
-    """The vLLM replicas. Without any, the FAQ alone answers. *connect*, *first_token* and *between_tokens* are the
-    longest waits within *deadline*, which bounds the whole answer."""
+    """The vLLM replicas, or one address of a router before them. Without any, the FAQ alone answers. *connect*,
+    *first_token* and *between_tokens* are the longest waits within *deadline*, which bounds the whole answer.
+    *priority*: the server runs with `--scheduling-policy priority`, so the assistants' priorities are sent."""
 
     replicas: Annotated[tuple[HttpUrl, ...], BeforeValidator(_from_json)] = ()
     name: str = Field("gpt-oss-20b", min_length=1)
@@ -152,11 +153,14 @@ class Model(Section):
     connect: Duration = timedelta(seconds=0.9)
     first_token: Duration = timedelta(seconds=30)
     between_tokens: Duration = timedelta(seconds=15)
+    priority: bool = False
     serve: Serve = Serve()
 
 
 class Assistant(Section):
-    """Who answers. *system_prompt* and *fallback_text* left empty mean the built-in ones."""
+    """Who answers. *system_prompt* and *fallback_text* left empty mean the built-in ones. *model* is a served name
+    or a LoRA adapter's, absent: `model.name`. *priority*: lower is earlier, where `model.priority` allows it.
+    *cache_salt* keeps this assistant's prefix cache apart from that of others on the same server."""
 
     company_name: str = Field("Example Shop", min_length=1, max_length=200)
     system_prompt: str = ""
@@ -166,7 +170,11 @@ class Assistant(Section):
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     history_tokens: int = Field(4096, ge=0)
     max_tokens: Count = 1024
+    model: str | None = Field(None, min_length=1, max_length=200)
     temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    priority: int = Field(0, ge=-(2**31), lt=2**31)
+    cache_salt: SecretStr = Field(SecretStr(""), max_length=1024)
     reasoning_effort: Literal["low", "medium", "high"] | None = "low"
 
 

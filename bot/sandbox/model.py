@@ -38,7 +38,7 @@ class ScriptedModelServer:
     *reply* is a text, or a callable from the request's body to it. *delay* is waited before the first token,
     *token_delay* after each (seconds: a stage direction). *requests* are the parsed bodies of all completions asked
     for, *calls* everything. *script* gives the next requests' behaviours; *usually* is for all others. While *hold*
-    is cleared, answers are kept back.
+    is cleared, answers are kept back. *health* is what `/health` answers; *adapters* are listed beside *name*.
     """
 
     def __init__(
@@ -56,6 +56,9 @@ class ScriptedModelServer:
         self.reply: Reply = reply
         self.delay = delay
         self.token_delay = 0.0
+        self.health = 200
+        self.adapters: list[str] = []
+        self.max_model_len = 131072
         self.usually: Behaviour = behaves
         self.calls: list[Call] = []
         self.requests: list[Json] = []
@@ -159,14 +162,22 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         exchange = self._received({})
         if self.path == "/health":
-            exchange.answer(200, b"")
+            exchange.answer(self.server.scripted.health, b"")
         elif self.path == "/v1/models":
-            served = {"id": exchange.server.name, "object": "model", "owned_by": "vllm", "max_model_len": 131072}
-            exchange.answer(200, {"object": "list", "data": [served]})
+            exchange.answer(200, {"object": "list", "data": self._served()})
         elif self.path == "/version":
             exchange.answer(200, {"version": "0.32.0"})
         else:
             exchange.answer(404, {"detail": "Not Found"})
+
+    def _served(self) -> list[Json]:
+        """An adapter is a model of its own with a parent, and without a length (recorded from vLLM 0.32)."""
+        scripted = self.server.scripted
+        base = {"id": scripted.name, "object": "model", "owned_by": "vllm", "parent": None}
+        adapters = [
+            base | {"id": name, "parent": scripted.name, "max_model_len": None} for name in scripted.adapters
+        ]
+        return [base | {"max_model_len": scripted.max_model_len}, *adapters]
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))

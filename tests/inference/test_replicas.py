@@ -64,13 +64,29 @@ def test_the_choice_is_the_same_in_every_process() -> None:
     assert all(Town().sure(it).url == reverse.sure(it).url for it in CONVERSATIONS[:50])
 
 
-def test_a_replica_with_far_more_work_than_the_others_spills_over(town: Town) -> None:
+def test_the_load_is_bounded_and_spills_over_in_the_conversations_own_order(town: Town) -> None:
+    first = town.sure()
+    second = town.sure("c", first)
     with ExitStack() as busy:
-        held = [busy.enter_context(town.replicas.serving("c")) for _ in range(30)]
-        loads = sorted(held.count(replica) for replica in set(held))
-    assert len(loads) == 3
-    assert loads[-1] <= 1.25 * 10 + 5
-    assert town.sure().outstanding == 0
+        held = [busy.enter_context(town.replicas.serving("c")) for _ in range(60)]
+    loads = [held.count(replica) for replica in (first, second)]
+    assert sum(loads) > 50
+    assert max(held.count(replica) for replica in set(held)) <= 1.25 * 20 + 5
+
+
+def test_many_conversations_spread_within_the_bound(town: Town) -> None:
+    with ExitStack() as busy:
+        held = [busy.enter_context(town.replicas.serving(it)) for it in CONVERSATIONS]
+    assert max(held.count(replica) for replica in set(held)) <= 1.25 * 100 + 5
+    assert len(set(held)) == 3
+
+
+def test_a_spilled_conversation_goes_home_when_the_load_is_gone(town: Town) -> None:
+    home = town.sure()
+    with ExitStack() as busy:
+        for _ in range(30):
+            busy.enter_context(town.replicas.serving("c"))
+    assert town.sure() is home
 
 
 def test_few_requests_are_no_imbalance(town: Town) -> None:
@@ -154,6 +170,70 @@ def test_a_busy_replica_rests_as_long_as_it_asks_and_is_not_down(town: Town) -> 
     town.time += 0.1
     assert town.sure() is preferred
     assert preferred.failures == 0
+
+
+def test_a_draining_replica_is_out_at_once_though_its_running_answers_go_on(town: Town) -> None:
+    draining = town.sure()
+    began = town.time
+    town.time += 1
+    town.replicas.note(draining, Health.DRAINING)
+    town.replicas.note(draining, Health.UP, began=began)
+    town.time += 60
+    town.replicas.note_probe(draining, healthy=True)  # its /health says 200 all the time
+    assert town.sure() is not draining
+
+
+def test_a_drained_replica_that_was_gone_and_is_back_gets_one_request_to_show_it(town: Town) -> None:
+    drained = town.sure()
+    town.replicas.note(drained, Health.DRAINING)
+    town.replicas.note_probe(drained, healthy=False)
+    town.replicas.note_probe(drained, healthy=True)
+    with town.replicas.serving("c") as probe:
+        assert probe is drained
+        assert town.sure() is not drained
+        town.replicas.note(drained, Health.UP, began=town.time)
+        assert town.sure() is drained
+
+
+def test_a_lone_address_that_drains_may_be_a_router_and_is_asked_again() -> None:
+    town = Town(URLS[0])
+    town.replicas.note(town.sure(), Health.DRAINING)
+    assert town.pick() is not None
+    assert town.replicas.available()
+
+
+def test_failed_probes_keep_a_replica_out_so_that_no_request_has_to_find_out(town: Town) -> None:
+    lost = town.sure()
+    town.fail(lost)
+    for _ in range(20):
+        town.replicas.note_probe(lost, healthy=False)
+        town.time += 1
+        assert town.sure() is not lost
+    assert town.replicas.resting() == [lost]
+
+
+def test_a_good_probe_does_not_shorten_the_rest_of_a_replica_that_was_never_gone(town: Town) -> None:
+    broken = town.sure()
+    town.fail(broken, 3)
+    town.replicas.note_probe(broken, healthy=True)
+    assert town.sure() is not broken
+
+
+def test_a_probe_that_comes_after_good_news_changes_nothing(town: Town) -> None:
+    replica = town.sure()
+    town.fail(replica)
+    town.replicas.note(replica, Health.UP)
+    town.replicas.note_probe(replica, healthy=False)
+    assert town.sure() is replica
+
+
+def test_old_good_news_do_not_undo_a_newer_failure(town: Town) -> None:
+    replica = town.sure()
+    began = town.time
+    town.time += 1
+    town.fail(replica)
+    town.replicas.note(replica, Health.UP, began=began)
+    assert town.sure() is not replica
 
 
 def test_a_replica_is_named_by_host_and_port_only() -> None:
