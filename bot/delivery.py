@@ -13,7 +13,7 @@ from typing import Any
 from adapters.channel import Channel
 from adapters.values import Delivered, Outcome, Promise, Refused, Unknown
 from bot import metrics
-from bot.endings import Endings
+from bot.endings import Endings, stored
 from bot.logs import log
 from bot.rules import TurnRules
 from sessions.errors import LeaseLost
@@ -48,7 +48,7 @@ class Delivery:
             if record.state in (PartState.DELIVERED, PartState.ABANDONED):
                 continue
             if last is not None:
-                self._inbox.record(self._turn.lease, *last)
+                self._record(*last)
             marked = committed_now and record.state is PartState.SENDING
             arrived = self._deliver(index, record, marked=marked)
             if arrived is None:
@@ -61,7 +61,7 @@ class Delivery:
             self._endings.settle(self._turn, last)
             return
         if last is not None:
-            self._inbox.record(self._turn.lease, *last)
+            self._record(*last)
         self._endings.park(self._turn, "model_failed", self._stored.fallback)
 
     def _deliver(self, index: int, record: PartRecord, *, marked: bool) -> PartRecord | None:
@@ -76,7 +76,7 @@ class Delivery:
                 return None
         if not marked:
             record = replace(record, state=PartState.SENDING, at=self._now(), sends=record.sends + 1)
-            self._inbox.record(self._turn.lease, index, record)
+            self._record(index, record)
         match self._post(index, again=doubtful):
             case Delivered(platform_id=platform_id):
                 return replace(record, state=PartState.DELIVERED, at=self._now(), platform_id=platform_id)
@@ -152,7 +152,11 @@ class Delivery:
         self._endings.postpone(self._turn, delay, "unknown")
 
     def _store(self, index: int, record: PartRecord) -> None:
-        self._inbox.record(self._turn.lease, index, replace(record, at=self._now()))
+        self._record(index, replace(record, at=self._now()))
+
+    def _record(self, index: int, record: PartRecord) -> None:
+        lease = self._turn.lease
+        stored(lease, lambda: self._inbox.record(lease, index, record))
 
     def _may_try_again(self, attempts: int, reason: str) -> bool:
         """Whether the horizon allows another try; parks the turn if not."""

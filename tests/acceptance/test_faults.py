@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.sandbox.faults import Fault
 from tests.acceptance.conftest import Platform, Town
 
 pytestmark = pytest.mark.acceptance
@@ -51,6 +52,17 @@ def test_one_kind_of_process_killed_loses_and_doubles_nothing(town: Town, kind: 
     answered = settled(town.whatsapp, accepted)
     assert len(answered) == len(accepted)
     assert set(answered.values()) == {1}
+
+
+def test_redis_killed_while_a_reply_is_on_the_wire_does_not_double_it(town: Town) -> None:
+    town.start()
+    town.dingtalk.faults.add("session", Fault(delay=timedelta(seconds=1)))  # shown at once, confirmed late
+    town.dingtalk.say("Where is my order?")
+    town.dingtalk.wait_for_replies(1, timedelta(seconds=10))
+    town.kill("redis")
+    time.sleep(20)  # beyond the lease and the pause before a resend
+    assert len(town.dingtalk.replies()) == 1
+    assert "unknown" not in town.frontdesk("deadletter", "list").stdout
 
 
 def test_messages_offered_while_redis_is_gone_are_refused_quickly_and_not_half_taken(town: Town) -> None:
