@@ -267,7 +267,8 @@ class MemoryInbox:
             for conversation in [name for name, due in memory.later.items() if due <= now]:
                 del memory.later[conversation]
                 self._issue(conversation)
-            for name in [name for name, reminder in memory.reminders.items() if reminder.due <= now]:
+            due = [(reminder.due, name.member, name) for name, reminder in memory.reminders.items()]
+            for _, _, name in sorted(entry for entry in due if entry[0] <= now):
                 self._remind(name, memory.reminders.pop(name).message)
             waiting = [*memory.later.values(), *(reminder.due for reminder in memory.reminders.values())]
             return min([LONGEST_SLEEP, *(due - now for due in waiting)])

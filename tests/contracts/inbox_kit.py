@@ -9,6 +9,7 @@ import pytest
 
 from adapters.values import ConversationId, DeliveryState, Media, Message, Part, Reply, StatusUpdate, reply_key
 from sessions.inbox import HistoryEntry, Inbox, PartRecord, PartState, StoredReply, Ticket, Turn
+from sessions.schedule import Schedule
 
 HORIZON = timedelta(days=1)
 SHORT = timedelta(milliseconds=300)
@@ -31,6 +32,10 @@ class Desk(Protocol):
         mailbox_limit: int = 200,
         session_ttl: timedelta = timedelta(hours=1),
     ) -> Inbox: ...
+
+    def schedule(self) -> Schedule: ...
+
+    def now(self) -> datetime: ...
 
     def pass_time(self, duration: timedelta) -> None: ...
 

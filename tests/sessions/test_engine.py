@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sessions.codec import digest
-from sessions.embedded import EmbeddedRedis, find_server
+from sessions.embedded import EmbeddedRedis
 from sessions.errors import StoreDown
 from sessions.inbox import PartState
 from sessions.scripts import HAND_BACK, TIDY, WAKE, Call
@@ -41,26 +41,9 @@ class TestRedisInbox(InboxContract):
         return RedisDesk(store)
 
 
-@pytest.fixture(scope="module")
-def wheels_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Valkey from the wheel, where the machine's own server is another."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", "")
-        other = find_server()
-    if other == find_server():
-        pytest.skip("the wheel's server is the one that all other tests use")
-    server = EmbeddedRedis(Path(tmp_path_factory.mktemp("wheel")), fsync="no", server=other)
-    yield server.start()
-    server.stop()
-
-
 class TestRedisInboxOnTheWheelsServer(InboxContract):
     def make_desk(self, request: pytest.FixtureRequest) -> Desk:
-        store = RedisStore.open(
-            request.getfixturevalue("wheels_server"), patience=timedelta(seconds=5), connections=64
-        )
-        request.addfinalizer(store.close)
-        store.command("FLUSHALL")
+        store: RedisStore = request.getfixturevalue("wheels_store")
         return RedisDesk(store)
 
 

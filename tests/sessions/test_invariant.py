@@ -1,7 +1,7 @@
 """Random histories, played on the engine and on its twin: they agree at every step, and the invariant holds."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import hypothesis.strategies as st
@@ -25,6 +25,7 @@ from tests.contracts.inbox_kit import (
     LONG,
     answer,
     assert_invariant,
+    conversation,
     exchange,
     message,
     names,
@@ -123,6 +124,24 @@ class Desks(RuleBasedStateMachine):
         for inbox in self.inboxes("one"):
             inbox.wake()
 
+    @rule(
+        peer=st.sampled_from(PEERS),
+        name=st.sampled_from(["r1", "r2", "r3"]),
+        year=st.sampled_from([2019, 2020, 2120]),
+    )
+    def schedule(self, peer: str, name: str, year: int) -> None:
+        due = datetime(year, 1, 1, tzinfo=UTC)
+        twin, real = (
+            desk.schedule().schedule(message(f"{peer}-{name}", peer), due=due, name=name)
+            for desk in (self.twin, self.real)
+        )
+        assert twin == real
+
+    @rule(peer=st.sampled_from(PEERS), name=st.sampled_from(["r1", "r2", "r3"]))
+    def unschedule(self, peer: str, name: str) -> None:
+        twin, real = (desk.schedule().unschedule(conversation(peer), name) for desk in (self.twin, self.real))
+        assert twin == real
+
     @rule(which=st.integers(0, 3))
     def redrive(self, which: int) -> None:
         letters = [list(inbox.dead_letters()) for inbox in self.inboxes("one")]
@@ -145,6 +164,7 @@ class Desks(RuleBasedStateMachine):
         depths = [inbox.depths() for inbox in self.inboxes("one")]
         assert (depths[0].ready, depths[0].leased) == (depths[1].ready, depths[1].leased)
         assert (depths[0].later, depths[0].dead) == (depths[1].later, depths[1].dead)
+        assert depths[0].reminders == depths[1].reminders
 
 
 def seen(turn: Turn) -> object:

@@ -33,6 +33,7 @@ from tests.contracts.inbox_kit import (
     stored,
     take_one,
 )
+from tests.contracts.schedule import remind
 from tests.sessions.desks import RedisDesk
 from tests.sessions.proxy import Proxy
 
@@ -182,6 +183,26 @@ def test_postpone_and_wake(lossy: Lossy) -> None:
     losing(inbox.wake)
     inbox.wake()
     assert names(claim_one(inbox).messages) == ["m1"]
+
+
+def test_schedule_and_wake(lossy: Lossy) -> None:
+    desk, losing = lossy
+    inbox = desk.inbox()
+    losing(lambda: remind(desk, after=SHORT))
+    assert remind(desk, after=SHORT) is False
+    desk.pass_time(SHORT * 2)
+    losing(inbox.wake)
+    inbox.wake()
+    assert names(claim_one(inbox).messages) == ["r1"]
+
+
+def test_unschedule(lossy: Lossy) -> None:
+    desk, losing = lossy
+    remind(desk, after=SHORT)
+    losing(lambda: desk.schedule().unschedule(conversation(), "r1"))
+    assert desk.schedule().unschedule(conversation(), "r1") is False
+    assert remind(desk, after=SHORT) is False
+    assert desk.inbox().depths().reminders == 0
 
 
 def test_park_and_redrive(lossy: Lossy) -> None:

@@ -21,7 +21,7 @@ NAMED = re.compile(r"KEYS\[[^\]]+\]|turn|ready|mail|seen|journal|conversation|re
 
 @pytest.fixture
 def script_calls(redis_server: str, redis_store: RedisStore) -> list[Command]:
-    """Every EVALSHA and EVAL of a history in which each method of the inbox and the schedule is called, as it went over the wire."""
+    """Every EVALSHA and EVAL of a history in which each method is called, as it went over the wire."""
     with Proxy(Path(urlsplit(redis_server).path)) as proxy:
         play_every_call(proxy.url)
         return [command for command in commands(proxy.sent) if command[0] in (b"EVALSHA", b"EVAL")]
