@@ -4,13 +4,22 @@ Put nginx in front (`deploy/`): gunicorn alone does not stand up to slow clients
 """
 
 import os
+import socket
+import struct
+import sys
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config as Settings
 from gunicorn.glogging import Logger
 from gunicorn.http.wsgi import Response
 
 from bot import logs
 from bot.wiring import read_config
+
+SILENCE = 5
+"""Seconds that a client may be silent in the middle of a request. Gunicorn itself waits for ever (gthread.py of
+27.0: `handle` makes the socket blocking), so that as many half-sent requests as there are threads would end all
+service."""
 
 _config = read_config(None)
 logs.setup(_config.log.level)
@@ -24,6 +33,12 @@ class JsonLogger(Logger):  # type: ignore[misc]
         self.error_log.handlers.clear()
         self.error_log.propagate = True
 
+    def exception(self, msg: str, *args: object, **kwargs: object) -> None:
+        if isinstance(sys.exc_info()[1], BlockingIOError):  # SILENCE is over: the client's doing, no fault of ours
+            logs.log("client_silent", level="debug")
+        else:
+            super().exception(msg, *args, **kwargs)
+
 
 def _without_server(self: Response) -> list[str]:
     return [line for line in _default_headers(self) if not line.startswith("Server:")]
@@ -31,6 +46,13 @@ def _without_server(self: Response) -> list[str]:
 
 _default_headers = Response.default_headers
 Response.default_headers = _without_server
+
+
+def when_ready(server: Arbiter) -> None:
+    """Sets the kernel's receive timeout on the listening sockets; each connection inherits it."""
+    for listener in server.LISTENERS:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", SILENCE, 0))
+
 
 wsgi_app = "bot.wiring:web_app()"
 bind = [f"{_config.server.host}:{_config.server.port}"]

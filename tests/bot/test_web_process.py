@@ -62,9 +62,15 @@ class Web:
         raise AssertionError(self.log.read_text())
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        timeout: float = 10,
     ) -> tuple[int, bytes, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -72,10 +78,11 @@ class Web:
         finally:
             connection.close()
 
-    def send(self, message_id: str) -> int:
+    def send(self, message_id: str, *, timeout: float = 10) -> int:
         body = webhook(message_id)
         signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-        return self.ask("POST", "/webhooks/shop", body, {"X-Hub-Signature-256": f"sha256={signature}"})[0]
+        headers = {"X-Hub-Signature-256": f"sha256={signature}"}
+        return self.ask("POST", "/webhooks/shop", body, headers, timeout=timeout)[0]
 
     def metric(self, line: str) -> float:
         text = self.ask("GET", "/metrics")[1].decode()
@@ -179,6 +186,20 @@ def test_an_ambiguous_or_excessive_head_is_refused(case: str, web: Web) -> None:
     answer = raw(web, b"POST /webhooks/shop HTTP/1.1\r\nHost: x\r\n" + SMUGGLED[case] + b"\r\n0")
 
     assert re.match(rb"HTTP/1\.1 (400|413|431|501)", answer)
+
+
+def test_requests_that_are_never_finished_do_not_hold_their_threads(own_web: Web) -> None:
+    head = b"POST /webhooks/shop HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+    stuck = [socket.create_connection(("127.0.0.1", own_web.port)) for _ in range(48)]  # two workers of 16 threads
+    for number, each in enumerate(stuck):
+        each.sendall(head + (b"\r\nhalf" if number % 2 else b""))
+
+    try:
+        assert own_web.send("wamid.waited", timeout=30) == 200
+    finally:
+        for each in stuck:
+            each.close()
+    assert "Traceback" not in own_web.log.read_text()
 
 
 def test_the_log_is_json_lines_without_queries_words_or_secrets(web: Web) -> None:
