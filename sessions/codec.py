@@ -159,8 +159,18 @@ def _record(fields: Fields) -> PartRecord:
 
 def dump_reply(reply: Reply) -> bytes:
     """Without the conversation, which whoever stores it knows."""
-    parts = [[part.text, 1] if part.repeated else [part.text] for part in reply.parts]
-    return _dump({"key": reply.key, "parts": parts, "route": dict(reply.route)})
+    return _dump({"key": reply.key, "parts": list(map(_part_fields, reply.parts)), "route": dict(reply.route)})
+
+
+def _part_fields(part: Part) -> list[Any]:
+    """[text], [text, repeated] or [text, repeated, template]: what is stored most is stored shortest."""
+    if part.template:
+        return [part.text, int(part.repeated), part.template]
+    return [part.text, 1] if part.repeated else [part.text]
+
+
+def _part(text: str, repeated: int = 0, template: str = "", *_: object) -> Part:
+    return Part(text=text, repeated=bool(repeated), template=template)
 
 
 def load_stored(
@@ -171,7 +181,7 @@ def load_stored(
         reply=Reply(
             key=fields["key"],
             conversation=conversation,
-            parts=tuple(Part(text=text, repeated=bool(flags)) for text, *flags in fields["parts"]),
+            parts=tuple(_part(*part) for part in fields["parts"]),
             route=fields["route"],
         ),
         records=tuple(_record(record) for record in records),

@@ -27,7 +27,7 @@ from adapters.values import (
 from adapters.whatsapp.health import findings
 from adapters.whatsapp.inbound import events
 from adapters.whatsapp.numbers import other_form
-from adapters.whatsapp.outbound import addressee, outcome, read_body, text_body
+from adapters.whatsapp.outbound import addressee, outcome, read_body, send_body
 from adapters.whatsapp.settings import WhatsAppSettings
 from adapters.whatsapp.source import Source
 
@@ -84,6 +84,10 @@ class WhatsApp(Channel[WhatsAppSettings]):
 
     # ---- out ----
 
+    @property
+    def reminder_template(self) -> str:
+        return self.settings.reminder_template
+
     def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
         """Numbers of three countries have two forms: where WhatsApp does not know the one, the other is tried."""
         to = addressee(reply.route)
@@ -95,7 +99,10 @@ class WhatsApp(Channel[WhatsAppSettings]):
         return first
 
     def _send(self, reply: Reply, index: int, to: dict[str, str]) -> Outcome:
-        body = text_body(reply, index, to=to, quote=self.settings.reply_context)
+        settings = self.settings
+        body = send_body(
+            reply, index, to=to, quote=settings.reply_context, language=settings.reminder_template_language
+        )
         try:
             return outcome(self._post(body), self.services.now())
         except NotSent as error:

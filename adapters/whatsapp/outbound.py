@@ -4,31 +4,40 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from adapters.http import HttpAnswer
 from adapters.payload import Json, at, objects, text
 from adapters.values import Action, Delivered, Outcome, Refused, Reply, Unknown
 from adapters.whatsapp.errors import RULES, rule
+from adapters.whatsapp.templates import template
 
 _TRACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def text_body(reply: Reply, index: int, *, to: Mapping[str, str], quote: bool) -> bytes:
-    """The JSON of part *index*. `biz_opaque_callback_data` comes back in the statuses (sheet §3.4)."""
-    context = (
-        {"context": {"message_id": reply.route["message_id"]}} if quote and "message_id" in reply.route else {}
+def send_body(reply: Reply, index: int, *, to: Mapping[str, str], quote: bool, language: str) -> bytes:
+    """The JSON of part *index*: free text, or the template that it names. `biz_opaque_callback_data` comes back
+    in the statuses (sheet §3.4)."""
+    part = reply.parts[index]
+    content = (
+        {"type": "template", "template": template(part.template, language, part.text)}
+        if part.template
+        else {"type": "text", "text": {"body": part.text}, **_context(reply, quote=quote)}
     )
     return _json(
         {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
             **to,
-            "type": "text",
-            "text": {"body": reply.parts[index].text},
-            **context,
+            **content,
             "biz_opaque_callback_data": reply.part_key(index),
         }
     )
+
+
+def _context(reply: Reply, *, quote: bool) -> dict[str, Any]:
+    """The quoted message, which a template does not show (sheet §3.2)."""
+    return {"context": {"message_id": reply.route["message_id"]}} if quote and "message_id" in reply.route else {}
 
 
 def read_body(message_id: str) -> bytes:

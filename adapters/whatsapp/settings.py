@@ -26,3 +26,6 @@ class WhatsAppSettings(ChannelSettings):
     api_version: str = Field(default="v26.0", pattern=r"^v\d+\.\d+$")
     reply_context: bool = False
     """Whether a reply quotes the message that it answers."""
+    reminder_template: str = Field(default="", pattern=r"^[a-z0-9_]{0,512}$")
+    """The approved template for reminders after the 24 hours (sheet §4.1): its body has one variable. "": none."""
+    reminder_template_language: str = Field(default="en", pattern=r"^[a-z]{2,3}(_[A-Za-z0-9]{2,4})?$")

@@ -1,7 +1,8 @@
 """The WhatsApp Cloud API as a bot meets it (WhatsApp sheet §1 to §4, §7.3).
 
-Text in both directions, read receipts with typing, statuses as signed webhooks, the customer service window by the
-platform's own clock, pair limits, and webhooks that are posted again until they are answered with exactly 200.
+Text in both directions, templates, read receipts with typing, statuses as signed webhooks, the customer service
+window by the platform's own clock, pair limits, and webhooks that are posted again until they are answered with
+exactly 200.
 """
 
 import base64
@@ -21,6 +22,7 @@ from bot.sandbox.journal import Delivery, Said, SentMessage
 from bot.sandbox.limits import Bucket
 from bot.sandbox.platform import Exchange, Platform, Post, Refusal, Route, member, route
 from bot.sandbox.serving import Answer, Incoming, answer_json
+from bot.sandbox.whatsapp_templates import BadTemplate, shown
 
 VERSIONS = range(21, 28)
 WINDOW = timedelta(hours=24)
@@ -234,10 +236,13 @@ class WhatsAppPlatform(Platform[dict[str, Any]]):
 
     def _send(self, body: dict[str, Any]) -> Answer:
         person = self._addressee(body)
-        text = member(body, "text", "body")
         key = body.get("biz_opaque_callback_data", "")
+        is_template = body.get("type") == "template"
+        text = self._template(body) if is_template else member(body, "text", "body")
         self._check_message(body, text, key)
-        self._check_window(person)
+        if not is_template:
+            self._check_window(person)
+        self._check_pair(person)
         message_id = self._new_id()
         self.journal.add(
             SentMessage(
@@ -260,9 +265,15 @@ class WhatsAppPlatform(Platform[dict[str, Any]]):
             {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": message_id}]}
         )
 
+    def _template(self, body: dict[str, Any]) -> str:
+        try:
+            return shown(body.get("template"))
+        except BadTemplate as error:
+            raise graph_error(error.status, error.code, error.message, error.details) from error
+
     def _check_message(self, body: dict[str, Any], text: Any, key: Any) -> None:
-        """The limits of §3.2 for a text message."""
-        if body.get("type", "text") != "text":
+        """The limits of §3.2."""
+        if body.get("type", "text") not in ("text", "template"):
             raise graph_error(400, 131051, "Unsupported message type", "the sandbox shows text only")
         if body.get("recipient_type", "individual") not in ("individual", "group"):
             raise graph_error(400, 131009, "Parameter value is not valid", "recipient_type")
@@ -294,7 +305,10 @@ class WhatsAppPlatform(Platform[dict[str, Any]]):
             raise graph_error(400, 131047, "Re-engagement message", "the customer never wrote")
         if person.wrote_at is not None and now - person.wrote_at > WINDOW:
             raise graph_error(400, 131047, "Re-engagement message", "more than 24 hours since the customer wrote")
+
+    def _check_pair(self, person: Person) -> None:
         if self.limits:
+            now = self.clock.now()
             with self._guard:
                 pair = self._pairs.setdefault(person.user, Bucket(45, timedelta(seconds=6)))
                 allowed = pair.take(now)

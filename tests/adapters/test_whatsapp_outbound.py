@@ -23,6 +23,11 @@ def reply(**route: str) -> Reply:
     return Reply(key=KEY, conversation=conversation, parts=(Part(text="Sí 你好"), Part(text="two")), route=route)
 
 
+def templated(text: str, *further: Part) -> Reply:
+    first = Part(text=text, template="reminder_1")
+    return replace(reply(to=PHONE, message_id="wamid.1"), parts=(first, *further))
+
+
 class TestRequests(WhatsAppKit):
     def sent(self, server: RecordingServer, given: Reply, index: int = 0, **settings: Any) -> Call:
         assert isinstance(self.channel(server.url, **settings).send(given, index), Delivered)
@@ -57,6 +62,35 @@ class TestRequests(WhatsAppKit):
         given = reply(to=PHONE, message_id="wamid.1")
         assert "context" not in self.sent(server, given).json
         assert self.sent(server, given, reply_context=True).json["context"] == {"message_id": "wamid.1"}
+
+    def test_a_part_with_a_template_fills_its_one_variable(self, server: RecordingServer) -> None:
+        given = templated("Hi!\n\nYour order\t4471     is\u2028here 你好 ")
+        call = self.sent(server, given, reply_context=True, reminder_template_language="zh_CN")
+        assert call.json == {
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            "to": f"+{PHONE}",
+            "type": "template",
+            "template": {
+                "name": "reminder_1",
+                "language": {"code": "zh_CN"},
+                "components": [
+                    {
+                        "type": "body",
+                        "parameters": [{"type": "text", "text": "Hi! Your order 4471 is here 你好"}],
+                    }
+                ],
+            },
+            "biz_opaque_callback_data": KEY,
+        }
+
+    def test_only_the_part_that_names_a_template_is_one(self, server: RecordingServer) -> None:
+        given = templated("one", Part(text="two"))
+        assert [self.sent(server, given, index).json["type"] for index in (0, 1)] == ["template", "text"]
+
+    def test_the_template_for_reminders_is_a_setting(self) -> None:
+        assert self.channel().reminder_template == ""
+        assert self.channel(reminder_template="reminder_1").reminder_template == "reminder_1"
 
     def test_the_api_version_is_a_setting(self, server: RecordingServer) -> None:
         assert self.sent(server, reply(to=PHONE), api_version="v27.0").path.startswith("/v27.0/")
@@ -94,6 +128,11 @@ class TestOutcomes(WhatsAppKit):
             (131031, Action.ALERT),
             (131042, Action.ALERT),
             (131047, Action.WINDOW),
+            (132000, Action.GIVE_UP),
+            (132001, Action.ALERT),
+            (132012, Action.GIVE_UP),
+            (132015, Action.ALERT),
+            (132018, Action.GIVE_UP),
         ],
     )
     def test_the_code_decides(self, server: RecordingServer, code: int, action: Action) -> None:
@@ -269,6 +308,12 @@ class TestSettings(WhatsAppKit):
             {"api_base": "graph.facebook.com"},
             {"api_base": "https://h?x="},
             {"platform": "wecom"},
+            {"reminder_template": "Reminder"},
+            {"reminder_template": "reminder-1"},
+            {"reminder_template": "x" * 513},
+            {"reminder_template": "x\n"},
+            {"reminder_template_language": ""},
+            {"reminder_template_language": "en-US"},
         ],
     )
     def test_a_wrong_setting_is_refused(self, wrong: dict[str, Any]) -> None:

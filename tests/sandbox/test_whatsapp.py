@@ -190,6 +190,60 @@ def test_another_number_is_33_and_an_old_version_2500(platform: WhatsAppPlatform
     assert code(old) == (400, 2500)
 
 
+def template(words: object = "Your order is here", **changes: object) -> dict[str, Any]:
+    """A template send's own members; one that is None is left out."""
+    parts = {
+        "name": "reminder_1",
+        "language": {"code": "en_US"},
+        "components": [{"type": "body", "parameters": [{"type": "text", "text": words}]}],
+        **changes,
+    }
+    return {"type": "template", "text": None, "template": {k: v for k, v in parts.items() if v is not None}}
+
+
+def test_a_template_reaches_who_has_been_silent_for_days(platform: WhatsAppPlatform, bot: RecordingServer) -> None:
+    platform.say("Hi", user=USER)
+    platform.clock.advance(timedelta(days=3))
+    assert code(send(platform)) == (400, 131047)
+    answer = send(platform, **template(), biz_opaque_callback_data="key-1")
+    assert answer.status_code == 200
+    [shown] = platform.replies()
+    assert (shown.text, shown.key) == ("Your order is here", "key-1")
+    wait_until(lambda: [each["status"] for each in statuses(bot)] == ["sent", "delivered"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (template(name=None), (400, 131008)),
+        (template(language={}), (400, 131008)),
+        (template(name="Reminder-1"), (404, 132001)),
+        (template(language={"code": "en-US"}), (404, 132001)),
+        (template(components=[]), (400, 132000)),
+        (template(components=[{"type": "body", "parameters": []}]), (400, 132000)),
+        (template(components=[{"type": "body", "parameters": [{"type": "text", "text": "x"}] * 2}]), (400, 132000)),
+        (template(components=None), (400, 132012)),
+        (template(components=[{"type": "body"}]), (400, 132012)),
+        (template(components=[{"type": "header", "parameters": []}]), (400, 132012)),
+        (template(components=[{"type": "body", "parameters": [{"type": "image"}]}]), (400, 132012)),
+        (template(components=["body"]), (400, 132012)),
+        (template(" "), (400, 132012)),
+        (template("x" * 1025), (400, 132005)),
+        (template("two\nlines"), (400, 132018)),
+        (template("a\ttab"), (400, 132018)),
+        (template("five     spaces"), (400, 132018)),
+        ({"type": "template", "text": None}, (400, 131008)),
+        ({"type": "image", "text": None}, (400, 131051)),
+    ],
+)
+def test_a_template_is_checked(
+    platform: WhatsAppPlatform, wrong: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    platform.say("Hi", user=USER)
+    assert code(send(platform, **wrong)) == expected
+    assert platform.replies() == []
+
+
 def test_the_window_closes_after_a_day_of_the_platform_clock(platform: WhatsAppPlatform) -> None:
     platform.say("Hi")
     platform.clock.advance(timedelta(hours=24, seconds=1))

@@ -59,7 +59,9 @@ def test_a_history_entry_comes_back_as_it_was(entry: HistoryEntry) -> None:
 
 
 @given(
-    st.lists(st.builds(Part, text=words, repeated=st.booleans()), max_size=3).map(tuple),
+    st.lists(st.builds(Part, text=words, repeated=st.booleans(), template=st.just("") | words), max_size=3).map(
+        tuple
+    ),
     st.lists(
         st.builds(
             PartRecord,
@@ -98,6 +100,12 @@ def test_a_plain_message_is_small() -> None:
 def test_a_newer_versions_fields_are_ignored() -> None:
     stored = codec.dump_message(message("m1")).replace(b'{"id"', b'{"mood":"new","id"')
     assert codec.load_message(stored) == message("m1")
+
+
+def test_parts_that_were_stored_before_templates_are_read() -> None:
+    stored = b'{"key":"k","parts":[["a"],["b",1]],"route":{}}'
+    found = codec.load_stored(stored, [], b"", conversation()).reply.parts
+    assert found == (Part(text="a"), Part(text="b", repeated=True))
 
 
 def test_equal_texts_have_equal_digests() -> None:
