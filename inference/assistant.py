@@ -1,4 +1,4 @@
-"""From a question to an answer: knowledge → prompt → model → shorten; without a model, what is known already.
+"""From a question to an answer: knowledge → prompt → model and tools → shorten; without a model, what is known.
 
 `answer` never raises a ModelError: a customer is told something in any case, and `degraded` tells the operator.
 """
@@ -13,7 +13,20 @@ from inference.faq import CERTAIN
 from inference.language import handover_line
 from inference.prompt import Prompt, system_prompt
 from inference.shorten import shorten, without_unfinished
-from inference.values import Answer, Completion, Knowledge, Model, Passage, Question, Source
+from inference.tools import confirm
+from inference.tools.confirm import Verdict
+from inference.tools.loop import Ask, Confirm, Done, Toolbox, Use
+from inference.values import (
+    Answer,
+    ChatMessage,
+    Completion,
+    Knowledge,
+    Model,
+    Passage,
+    Question,
+    Source,
+    ToolSpec,
+)
 
 MOST_PASSAGES = 3
 SHORTER = 4
@@ -38,58 +51,80 @@ class AssistantSettings:
 
 
 class Assistant:
-    """One company's voice. Thread-safe. *model* None: there is none yet, and the knowledge answers alone."""
+    """One company's voice. Thread-safe. *model* None: there is none yet, and the knowledge answers alone. *tools*:
+    what it may do for a customer."""
 
-    def __init__(self, model: Model | None, knowledge: Knowledge, settings: AssistantSettings) -> None:
+    def __init__(
+        self, model: Model | None, knowledge: Knowledge, settings: AssistantSettings, tools: Toolbox | None = None
+    ) -> None:
         self._model = model
         self._knowledge = knowledge
         self._settings = settings
+        self._tools = tools or Toolbox()
         self._prompt = Prompt(
             system=system_prompt(
                 settings.system_prompt,
                 company_name=settings.company_name,
                 max_reply_chars=settings.max_reply_chars,
+                tools=bool(self._tools),
             ),
             history_tokens=settings.history_tokens,
         )
 
     def answer(self, question: Question) -> Answer:
+        ends = time.monotonic() + question.deadline.total_seconds()
+        question = replace(question, now=question.now.astimezone(self._settings.zone))
+        use = self._tools.use(question, ends)
+        done: Done | None = None
+        if use is not None and (pending := confirm.waiting(question, use.customer)):
+            verdict = confirm.verdict(question.texts[0])
+            if verdict is Verdict.NO and len(question.texts) == 1:
+                return Answer(text=confirm.dropped_line(question.texts), source=Source.TOOL)
+            done = use.carry_out(pending) if verdict is Verdict.YES else None
+        answer = self._answer(question, use, done, ends)
+        return _after(done, answer, question) if done else answer
+
+    def _answer(self, question: Question, use: Use | None, done: Done | None, ends: float) -> Answer:
         passages = self._known(question.texts)
         if self._model is None:
             return self._without_model(question, passages, "")
         if not self._model.available():
             return self._without_model(question, passages, "no model replica is up")
         try:
-            completion = self._ask(self._model, question, passages)
+            ask = self._ask(self._model, question, passages, ends)
+            ended = use.run(ask, done) if use is not None else ask((), ())
         except ModelError as error:
             return self._without_model(question, passages, f"{type(error).__name__}: {error}")
-        return Answer(text=self._said(completion), source=Source.MODEL)
+        if isinstance(ended, Confirm):
+            return Answer(text=ended.sentence, source=Source.TOOL, pending=ended.pending.dump())
+        return Answer(text=self._said(ended), source=Source.MODEL)
 
-    def _ask(self, model: Model, question: Question, passages: Sequence[Passage]) -> Completion:
-        ends = time.monotonic() + question.deadline.total_seconds()
-        try:
-            return self._complete(model, question, passages, self._settings.history_tokens, ends)
-        except ContextTooLong:
-            if not question.history:
-                raise
-            return self._complete(model, question, passages, self._settings.history_tokens // SHORTER, ends)
+    def _ask(self, model: Model, question: Question, passages: Sequence[Passage], ends: float) -> Ask:
+        """Asks with the whole history; once the context was too long, with less of it."""
+        budgets = [self._settings.history_tokens, self._settings.history_tokens // SHORTER]
 
-    def _complete(
-        self, model: Model, question: Question, passages: Sequence[Passage], history_tokens: int, ends: float
-    ) -> Completion:
-        left = timedelta(seconds=ends - time.monotonic())
-        if left <= timedelta():
-            raise ModelFailed("no whole answer within the deadline")
-        return model.complete(
-            self._prompt.messages(
-                replace(question, now=question.now.astimezone(self._settings.zone)),
-                passages,
-                history_tokens=history_tokens,
-            ),
-            conversation=question.conversation,
-            deadline=left,
-            max_tokens=self._settings.max_tokens,
-        )
+        def ask_with(budget: int, rounds: Sequence[ChatMessage], tools: Sequence[ToolSpec]) -> Completion:
+            left = timedelta(seconds=ends - time.monotonic())
+            if left <= timedelta():
+                raise ModelFailed("no whole answer within the deadline")
+            return model.complete(
+                [*self._prompt.messages(question, passages, history_tokens=budget), *rounds],
+                conversation=question.conversation,
+                deadline=left,
+                max_tokens=self._settings.max_tokens,
+                tools=tools,
+            )
+
+        def ask(rounds: Sequence[ChatMessage], tools: Sequence[ToolSpec]) -> Completion:
+            try:
+                return ask_with(budgets[0], rounds, tools)
+            except ContextTooLong:
+                if not question.history or len(budgets) == 1:
+                    raise
+                del budgets[0]
+                return ask_with(budgets[0], rounds, tools)
+
+        return ask
 
     def _said(self, completion: Completion) -> str:
         text = without_unfinished(completion.text) if completion.finish == "length" else completion.text
@@ -111,3 +146,16 @@ class Assistant:
             return Answer(text=passages[0].answer, source=Source.FAQ, degraded=degraded)
         text = self._settings.fallback_text or self._settings.handover(question.texts)
         return Answer(text=text, source=Source.HANDOVER, degraded=degraded)
+
+
+def _after(done: Done, answer: Answer, question: Question) -> Answer:
+    """The answer of a turn whose first text was a yes: what was done is told, even if the model has no words for it
+    or asks for the next yes."""
+    if answer.source is Source.MODEL:
+        return answer
+    if answer.source is Source.TOOL or len(question.texts) > 1:
+        return replace(answer, text=f"{done.sentence}\n\n{answer.text}")
+    if done.unsure:  # a colleague was promised
+        degraded = answer.degraded or "an action may or may not have happened"
+        return Answer(text=done.sentence, source=Source.HANDOVER, degraded=degraded)
+    return Answer(text=done.sentence, source=Source.TOOL, degraded=answer.degraded)

@@ -4,14 +4,27 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from inference.errors import ModelError, ModelFailed
-from inference.values import ChatMessage, Completion, ToolSpec
+from inference.values import ChatMessage, Completion, ToolCall, ToolSpec
 
-Line = str | ModelError
-"""What one call gives: a text, or an error that is raised."""
+Line = str | Completion | ModelError
+"""What one call gives: a text, an answer in full (see `calling`), or an error that is raised."""
+
+
+def calling(*calls: tuple[str, str], reasoning: str = "") -> Completion:
+    """An answer that calls tools, each by name and raw JSON arguments."""
+    return Completion(
+        text="",
+        finish="tool_calls",
+        tool_calls=tuple(
+            ToolCall(id=f"chatcmpl-tool-{index}", name=name, arguments=arguments)
+            for index, (name, arguments) in enumerate(calls)
+        ),
+        reasoning=reasoning,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +34,7 @@ class Asked:
     messages: tuple[ChatMessage, ...]
     conversation: str
     max_tokens: int
+    tools: tuple[ToolSpec, ...] = ()
 
 
 class ScriptedModel:
@@ -31,7 +45,7 @@ class ScriptedModel:
 
     def __init__(
         self,
-        reply: str | Callable[[Sequence[ChatMessage]], str] = "Understood.",
+        reply: str | Completion | Callable[[Sequence[ChatMessage]], str | Completion] = "Understood.",
         *,
         delay: timedelta = timedelta(),
         up: bool = True,
@@ -57,27 +71,38 @@ class ScriptedModel:
         max_tokens: int,
         tools: Sequence[ToolSpec] = (),
     ) -> Completion:
+        asked = Asked(
+            messages=tuple(messages), conversation=conversation, max_tokens=max_tokens, tools=tuple(tools)
+        )
         with self._lock:
-            self.asked.append(Asked(messages=tuple(messages), conversation=conversation, max_tokens=max_tokens))
+            self.asked.append(asked)
             line = self._script.popleft() if self._script else None
         time.sleep(min(self.delay, deadline).total_seconds())
         if self.delay > deadline:
             raise ModelFailed("no whole answer within the deadline")
         if isinstance(line, ModelError):
             raise line
-        text = line if line is not None else self._reply_to(messages)
-        if not text.strip():
+        said = line if line is not None else self._reply_to(messages)
+        return self._whole(asked, said if isinstance(said, Completion) else Completion(text=said, finish="stop"))
+
+    def _whole(self, asked: Asked, said: Completion) -> Completion:
+        """Within the limits that the real client holds: calls only where tools were offered, and never nothing."""
+        calls = said.tool_calls if asked.tools else ()
+        if not said.text.strip() and not calls:
             raise ModelFailed("the answer is empty")
-        kept = text[:max_tokens]  # a character is a token here
-        return Completion(
+        kept = said.text[: asked.max_tokens]  # a character is a token here
+        return replace(
+            said,
             text=kept,
-            finish="stop" if kept == text else "length",
-            prompt_tokens=sum(len(message.content) for message in messages),
+            finish=said.finish if kept == said.text else "length",
+            prompt_tokens=sum(len(message.content) for message in asked.messages),
             completion_tokens=len(kept),
+            tool_calls=calls,
+            reasoning=said.reasoning if calls else "",
         )
 
     def available(self) -> bool:
         return self.up
 
-    def _reply_to(self, messages: Sequence[ChatMessage]) -> str:
-        return self.reply if isinstance(self.reply, str) else self.reply(messages)
+    def _reply_to(self, messages: Sequence[ChatMessage]) -> str | Completion:
+        return self.reply(messages) if callable(self.reply) else self.reply

@@ -50,7 +50,10 @@ class Customer:
 class Question:
     """What an assistant is asked: the conversation's earlier turns (oldest first), then the *texts* that are to be
     answered together. *conversation* is opaque, and steers it to one replica; *now* is aware; *deadline* bounds the
-    whole answer. *turn* names the turn for ever: the same turn asked again, after a crash, has the same name."""
+    whole answer. *turn* names the turn for ever: the same turn asked again, after a crash, has the same name.
+
+    *customer* None, or no *turn*: no tool is used. *pending* is that of the answer before this, or "". *sent_at* is
+    when the first of the texts was sent. *origin* is the asker's own, handed to the desk's own tools."""
 
     conversation: str
     history: Sequence[ChatMessage]
@@ -59,22 +62,28 @@ class Question:
     deadline: timedelta
     turn: str = ""
     customer: Customer | None = None
+    pending: str = ""
+    sent_at: datetime | None = None
+    origin: object = None
 
 
 class Source(StrEnum):
     MODEL = "model"
     FAQ = "faq"
     HANDOVER = "handover"
+    TOOL = "tool"  # a fixed sentence about an action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """The text for the customer, in Markdown. *degraded* is "" or the reason why the model, though configured,
-    did not answer (for the operator: no customer text)."""
+    did not answer (for the operator: no customer text). *pending*, if any, is what the customer was asked to
+    confirm: opaque, to be kept with the conversation and given back with its next question."""
 
     text: str
     source: Source
     degraded: str = ""
+    pending: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
