@@ -23,3 +23,8 @@ def only_media(lang: str) -> str:
         "zh": "我暂时只能阅读文字，请用一两句话描述一下您的问题。",
         "en": "I can only read text for now. Could you describe your question in a sentence or two?",
     }[lang]
+
+
+def reminder(lang: str, text: str) -> str:
+    """*text* is what the customer asked to be reminded of."""
+    return {"zh": f"⏰ 提醒：{text}", "en": f"⏰ Reminder: {text}"}[lang]

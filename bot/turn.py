@@ -6,7 +6,7 @@ failure: a temporary refusal gives the ticket back with a delay, so that no leas
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot import metrics, phrases
 from bot.delivery import Delivery
 from bot.endings import Endings
 from bot.logs import log
+from bot.reminders import is_reminder
 from bot.rules import TurnRules
 from inference.assistant import Assistant
 from inference.language import handover_line, language
@@ -29,11 +30,14 @@ REPEATED_WITHIN = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What is to be said, before the channel shapes it. *fallback*: why it is not what the model would say."""
+    """What is to be said, before the channel shapes it: the *reminders* that are due, then the answer. *fallback*:
+    why it is not what the model would say. *pending*: what the customer is asked to confirm."""
 
-    text: str
+    text: str = ""
+    reminders: tuple[str, ...] = ()
     fresh: bool = False
     fallback: str = ""
+    pending: str = ""
 
 
 class TurnEngine:
@@ -68,18 +72,21 @@ class TurnEngine:
             self._endings.park(turn, "poison", workers)
         elif turn.stored is not None:
             self._deliver(turn, channel, turn.stored, committed_now=False)
-        elif self._window_closed(turn, channel):
+        elif self._window_closed(turn, turn.messages, channel) and not _may_use_template(turn.messages, channel):
             self._endings.park(turn, "window_closed", "the platform's reply window ended before the answer")
         else:
-            self._announce(channel, turn.messages[-1])
+            if said := _said(turn.messages):
+                self._announce(channel, said[-1])
             self._deliver(turn, channel, self._answer(turn, channel), committed_now=True)
 
     def _deliver(self, turn: Turn, channel: Channel[Any], stored: StoredReply, *, committed_now: bool) -> None:
         delivery = Delivery(self._inbox, self._rules, self._now, turn, channel, stored)
         delivery.run(committed_now=committed_now)
 
-    def _window_closed(self, turn: Turn, channel: Channel[Any]) -> bool:
-        newest = max(message.sent_at for message in turn.messages)
+    def _window_closed(self, turn: Turn, messages: Sequence[Message], channel: Channel[Any]) -> bool:
+        """Whether the customer was heard last so long ago. A reminder bears the time of the words that asked for it."""
+        remembered = (entry.at for entry in turn.conversation.history if entry.role == "user")
+        newest = max((*(message.sent_at for message in messages), *remembered))
         return channel.reply_window is not None and self._now() - newest > channel.reply_window
 
     def _answer(self, turn: Turn, channel: Channel[Any]) -> StoredReply:
@@ -102,37 +109,42 @@ class TurnEngine:
         raise AssertionError("a commit that may not gather always commits")
 
     def _draft(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message]) -> Draft:
+        """Reminders are fixed words, and no question to the model."""
+        said = _said(messages)
+        draft = self._reply(turn, channel, said) if said else Draft()
+        return replace(draft, reminders=tuple(message.text for message in messages if is_reminder(message)))
+
+    def _reply(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message]) -> Draft:
         fresh, asked = _since_new_conversation(messages)
-        texts = [message.text.strip() for message in asked if message.text.strip()]
+        written = [message for message in asked if message.text.strip()]
         lang = language(_texts(messages))
         if fresh and not asked:
             return Draft(text=phrases.new_conversation(lang), fresh=True)
-        if not texts:
+        if not written:
             return Draft(text=phrases.only_media(lang), fresh=fresh)
-        answer = self._ask(turn, channel, messages, texts, fresh=fresh)
+        answer = self._ask(turn, channel, written, fresh=fresh)
         fallback = answer.degraded if answer.source is Source.HANDOVER else ""
-        return Draft(text=answer.text, fresh=fresh, fallback=fallback)
+        return Draft(text=answer.text, fresh=fresh, fallback=fallback, pending=answer.pending)
 
-    def _ask(
-        self,
-        turn: Turn,
-        channel: Channel[Any],
-        messages: Sequence[Message],
-        texts: Sequence[str],
-        *,
-        fresh: bool,
-    ) -> Answer:
+    def _ask(self, turn: Turn, channel: Channel[Any], written: Sequence[Message], *, fresh: bool) -> Answer:
+        """Asks the assistant. Several people's words have no one customer behind them, and so no tool."""
         history = () if fresh else turn.conversation.history
+        senders = {message.sender for message in written}
         started = time.monotonic()
         answer = self._assistants[channel.settings.assistant].answer(
             Question(
                 conversation=turn.id.key,
                 history=[ChatMessage(role=entry.role, content=entry.content) for entry in history],
-                texts=texts,
+                texts=[message.text.strip() for message in written],
                 now=self._now(),
                 deadline=self._rules.deadline,
-                turn=reply_key(messages[0]),
-                customer=Customer(channel=turn.id.channel, account=turn.id.account, user=messages[-1].sender),
+                turn=reply_key(turn.messages[0]),
+                customer=Customer(channel=turn.id.channel, account=turn.id.account, user=senders.pop())
+                if len(senders) == 1
+                else None,
+                pending=history[-1].pending if history else "",
+                sent_at=written[0].sent_at,
+                origin=written[-1],
             )
         )
         metrics.answer_seconds.labels(source=answer.source.value).observe(time.monotonic() - started)
@@ -143,16 +155,18 @@ class TurnEngine:
     def _shape(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message], draft: Draft) -> StoredReply:
         """The draft in the channel's dialect and limits, its first part marked as being sent."""
         now = self._now()
-        texts = channel.compose(draft.text) or channel.compose(handover_line(_texts(messages)))
+        late = not _said(messages) and self._window_closed(turn, messages, channel)
+        template = channel.reminder_template if late else ""
+        texts = [*_reminded(draft, channel, template), *_answered(draft, channel, messages)]
         said = {name for name, at in turn.conversation.recent.items() if now - at < REPEATED_WITHIN}
         parts = tuple(
-            Part(text=text, repeated=digest(text) in said or text in texts[:index])
+            Part(text=text, repeated=digest(text) in said or text in texts[:index], template=template)
             for index, text in enumerate(texts)
         )
         waiting = PartRecord(state=PartState.WAITING, at=now)
         first = PartRecord(state=PartState.SENDING, at=now, sends=1)
         return StoredReply(
-            reply=Reply(key=reply_key(messages[0]), conversation=turn.id, parts=parts, route=messages[-1].route),
+            reply=Reply(key=reply_key(messages[0]), conversation=turn.id, parts=parts, route=_way(messages)),
             records=(first, *[waiting] * (len(parts) - 1)) if parts else (),
             fallback=draft.fallback,
         )
@@ -160,6 +174,35 @@ class TurnEngine:
 
 def _texts(messages: Sequence[Message]) -> list[str]:
     return [message.text for message in messages]
+
+
+def _said(messages: Sequence[Message]) -> Sequence[Message]:
+    """What the customer wrote: all but the reminders."""
+    return [message for message in messages if not is_reminder(message)]
+
+
+def _way(messages: Sequence[Message]) -> Mapping[str, str]:
+    """The route of the newest words of the customer, else that of the reminder."""
+    return (_said(messages) or messages)[-1].route
+
+
+def _may_use_template(messages: Sequence[Message], channel: Channel[Any]) -> bool:
+    """A template carries reminders, but no answer."""
+    return bool(channel.reminder_template) and not _said(messages)
+
+
+def _reminded(draft: Draft, channel: Channel[Any], template: str) -> list[str]:
+    """The due reminders; a template has words of its own around each."""
+    if template:
+        return list(draft.reminders)
+    phrased = [phrases.reminder(language([text]), text) for text in draft.reminders]
+    return [part for phrase in phrased for part in channel.compose(phrase)]
+
+
+def _answered(draft: Draft, channel: Channel[Any], messages: Sequence[Message]) -> Sequence[str]:
+    if draft.reminders and not draft.text:
+        return ()
+    return channel.compose(draft.text) or channel.compose(handover_line(_texts(messages)))
 
 
 def _since_new_conversation(messages: Sequence[Message]) -> tuple[bool, Sequence[Message]]:
@@ -172,13 +215,22 @@ def _since_new_conversation(messages: Sequence[Message]) -> tuple[bool, Sequence
 
 def _exchange(turn: Turn, messages: Sequence[Message], draft: Draft, key: str) -> list[HistoryEntry]:
     """What the conversation remembers of this turn. A redriven message is remembered already."""
-    fresh, asked = _since_new_conversation(messages)
+    reminded = [
+        HistoryEntry(
+            role="assistant", content=phrases.reminder(language([text]), text), at=messages[-1].sent_at, key=key
+        )
+        for text in draft.reminders
+    ]
+    fresh, asked = _since_new_conversation(_said(messages))
     if not asked:
-        return []
+        return reminded
     known = set() if fresh else {entry.key for entry in turn.conversation.history}
     said = [
         HistoryEntry(role="user", content=message.text, at=message.sent_at, key=message.key)
         for message in asked
         if message.key not in known and message.text.strip()
     ]
-    return [*said, HistoryEntry(role="assistant", content=draft.text, at=asked[-1].sent_at, key=key)]
+    answer = HistoryEntry(
+        role="assistant", content=draft.text, at=asked[-1].sent_at, key=key, pending=draft.pending
+    )
+    return [*reminded, *said, answer]

@@ -132,13 +132,18 @@ def _media(fields: Fields) -> Media:
 
 
 def dump_entry(entry: HistoryEntry) -> bytes:
-    return _dump({"role": entry.role, "content": entry.content, "at": micros(entry.at), "key": entry.key})
+    fields = {"role": entry.role, "content": entry.content, "at": micros(entry.at), "key": entry.key}
+    return _dump({**fields, **_without_defaults({"pending": entry.pending})})
 
 
 def load_entry(data: bytes) -> HistoryEntry:
     fields = load_fields(data)
     return HistoryEntry(
-        role=fields["role"], content=fields["content"], at=from_micros(fields["at"]), key=fields["key"]
+        role=fields["role"],
+        content=fields["content"],
+        at=from_micros(fields["at"]),
+        key=fields["key"],
+        pending=fields.get("pending", ""),
     )
 
 

@@ -25,12 +25,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One remembered chat message: *role* is user or assistant; *key* the message's or the reply's key."""
+    """One remembered chat message: *role* is user or assistant; *key* the message's or the reply's key. *pending*,
+    of an assistant's message alone, is what it asked the customer to confirm; its meaning is the assistant's."""
 
     role: str
     content: str
     at: datetime
     key: str
+    pending: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

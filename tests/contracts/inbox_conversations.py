@@ -1,5 +1,6 @@
 """The inbox contract: what a conversation remembers, and for how long."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sessions.codec import digest
@@ -33,6 +34,20 @@ class ConversationContract(Contract):
             entries += exchange(turn, f"answer {number}")
             answer(inbox, turn, f"answer {number}")
         assert len(sessions) == 1
+
+    def test_what_waits_for_a_yes_is_remembered_until_the_next_answer(self, desk: Desk) -> None:
+        inbox = desk.inbox()
+        offer(inbox, "m1")
+        turn = claim_one(inbox)
+        *asked, answered = exchange(turn, "Shall I cancel it?")
+        inbox.commit(turn, stored(turn), [*asked, replace(answered, pending='{"tool": "取消 {x}"}')])
+        inbox.settle(turn.lease, outcome="answered")
+        offer(inbox, "m2")
+        turn = claim_one(inbox)
+        assert [entry.pending for entry in turn.conversation.history] == ["", '{"tool": "取消 {x}"}']
+        answer(inbox, turn, "Done.")
+        offer(inbox, "m3")
+        assert claim_one(inbox).conversation.history[-1].pending == ""
 
     def test_a_session_ends_after_its_time(self, desk: Desk) -> None:
         inbox = desk.inbox(session_ttl=SHORT)

@@ -53,7 +53,7 @@ def test_a_dead_letters_messages_come_back_as_they_were(originals: list[Message]
     assert codec.load_messages(joined) == tuple(originals)
 
 
-@given(st.builds(HistoryEntry, role=words, content=words, at=moments, key=words))
+@given(st.builds(HistoryEntry, role=words, content=words, at=moments, key=words, pending=words))
 def test_a_history_entry_comes_back_as_it_was(entry: HistoryEntry) -> None:
     assert codec.load_entry(codec.dump_entry(entry)) == entry
 
