@@ -91,10 +91,10 @@ def test_an_answer_that_came_too_late_is_not_taken_for_another(store: RedisStore
 
 def test_all_connections_in_use_is_the_store_being_down(durable: EmbeddedRedis) -> None:
     with closing(RedisStore.open(durable.url, patience=PATIENCE, connections=1)) as store:
-        connection = store.client.connection_pool.get_connection()
+        connection = store.pool.get_connection()
         with pytest.raises(StoreDown):
             store.ping()
-        store.client.connection_pool.release(connection)
+        store.pool.release(connection)
         store.ping()
 
 
