@@ -1,6 +1,7 @@
 """`python -m bench [scenario …]`: prints each figure beside the one that is promised.
 
-Scenarios: latency, load, duplicates, kill, accepts, waiting. All by default; about two minutes on two cores.
+Scenarios: latency, load, duplicates, kill, accepts, waiting, overhead, failover. All by default; about three
+minutes on two cores.
 """
 
 import platform
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import desk as desks
+from bench import overhead as clients
 from bench.fakes import OtherSide, other_side
 from bench.load import Caller, conversations, percentile, post_all, webhook
 
@@ -162,6 +164,30 @@ def waiting(other: OtherSide) -> list[Figure]:
     ]
 
 
+def overhead(_: OtherSide) -> list[Figure]:
+    """What the model's client adds to a bare socket reader, beside openai-python's in the same run."""
+    costs = clients.measure()
+    ours, yardstick = costs["ours"], costs.get("openai-python")
+    if yardstick is None:
+        print("skip  client overhead: openai-python is not installed: pip install -e '.[bench]'", flush=True)
+        return []
+    pairs = {
+        "time added to an answer": (ours.wall.answer, yardstick.wall.answer),
+        "time added to a token": (ours.wall.token, yardstick.wall.token),
+        "CPU of an answer": (ours.cpu.answer, yardstick.cpu.answer),
+        "CPU of a token": (ours.cpu.token, yardstick.cpu.token),
+    }
+    return [
+        Figure(
+            f"model client against openai-python, {what}",
+            f"{mine * 1e6:.0f} / {theirs * 1e6:.0f} µs = {mine / theirs:.2f}",
+            "≤ 0.5",
+            mine <= 0.5 * theirs,
+        )
+        for what, (mine, theirs) in pairs.items()
+    ]
+
+
 def _warm(desk: desks.Desk, other: OtherSide) -> None:
     other.restart(model_delay=0)
     post_all(list(conversations(20, 1, desk.port, label=f"warm{desk.port}")), desk.port, at_once=4)
@@ -181,7 +207,7 @@ def _wait_until_quiet(other: OtherSide, *, users: int) -> list[tuple[float, str,
 
 
 SCENARIOS: dict[str, Callable[[OtherSide], list[Figure]]] = {
-    each.__name__: each for each in (latency, load, duplicates, kill, accepts, waiting)
+    each.__name__: each for each in (latency, load, duplicates, kill, accepts, waiting, overhead)
 }
 
 
