@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import desk as desks
+from bench import failover as killed
 from bench import overhead as clients
 from bench.fakes import OtherSide, other_side
 from bench.load import Caller, conversations, percentile, post_all, webhook
@@ -188,6 +189,19 @@ def overhead(_: OtherSide) -> list[Figure]:
     ]
 
 
+def failover(_: OtherSide) -> list[Figure]:
+    """One of two model servers killed under fifty conversations."""
+    seen = killed.measure()
+    return [
+        Figure(
+            f"a model server killed: errors of {seen.answers} answers, added p99",
+            f"{seen.errors}, {seen.p99:.2f} s (most {max(seen.added):.2f} s)",
+            "0, < 1 s",
+            seen.errors == 0 and seen.p99 < 1,
+        )
+    ]
+
+
 def _warm(desk: desks.Desk, other: OtherSide) -> None:
     other.restart(model_delay=0)
     post_all(list(conversations(20, 1, desk.port, label=f"warm{desk.port}")), desk.port, at_once=4)
@@ -207,7 +221,7 @@ def _wait_until_quiet(other: OtherSide, *, users: int) -> list[tuple[float, str,
 
 
 SCENARIOS: dict[str, Callable[[OtherSide], list[Figure]]] = {
-    each.__name__: each for each in (latency, load, duplicates, kill, accepts, waiting, overhead)
+    each.__name__: each for each in (latency, load, duplicates, kill, accepts, waiting, overhead, failover)
 }
 
 
