@@ -46,6 +46,9 @@ answer_seconds = Histogram(
 sends_total = Counter(
     "frontdesk_sends", "Parts sent to a platform, by outcome", ("channel", "outcome"), registry=_own
 )
+tool_calls_total = Counter(
+    "frontdesk_tool_calls", "Business actions that the model asked for", ("tool", "outcome"), registry=_own
+)
 resends_total = Counter(
     "frontdesk_resends", "Parts sent again after Unknown", ("channel", "promise"), registry=_own
 )

@@ -84,7 +84,7 @@ class TurnEngine:
         delivery.run(committed_now=committed_now)
 
     def _window_closed(self, turn: Turn, messages: Sequence[Message], channel: Channel[Any]) -> bool:
-        """Whether the customer was heard last so long ago. A reminder bears the time of the words that asked for it."""
+        """Whether the customer was heard too long ago. A reminder bears the time of the words that asked for it."""
         remembered = (entry.at for entry in turn.conversation.history if entry.role == "user")
         newest = max((*(message.sent_at for message in messages), *remembered))
         return channel.reply_window is not None and self._now() - newest > channel.reply_window

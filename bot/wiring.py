@@ -27,8 +27,10 @@ from bot import metrics
 from bot.announcer import Announcer
 from bot.config import Config
 from bot.logs import log
+from bot.reminders import Reminders
 from bot.rules import TurnRules
 from bot.sandbox.mount import blueprint as sandbox_blueprint
+from bot.toolbox import build_tools, toolbox
 from bot.turn import TurnEngine
 from bot.web import create_app
 from bot.worker import Worker, WorkerRules
@@ -36,11 +38,14 @@ from inference.assistant import Assistant, AssistantSettings
 from inference.exchange import Limits
 from inference.faq import EXAMPLE, BadTable, Faq
 from inference.request import Voice
+from inference.tools.http import ToolHttp
+from inference.tools.loop import Toolbox
 from inference.values import Knowledge
 from inference.vllm import VllmModel
 from sessions.engine import RedisInbox
 from sessions.errors import StoreDown
 from sessions.inbox import Inbox
+from sessions.schedule import RedisSchedule
 from sessions.store import RedisStore
 from sessions.tokens import RedisTokenStore
 
@@ -102,7 +107,7 @@ def open_desk(config: Config, redis_url: str, *, role: Role) -> Desk:
         ),
         tokens=tokens,
         channels=build_channels(config, tokens),
-        assistants=build_assistants(config),
+        assistants=build_assistants(config, Reminders(RedisSchedule(store))),
     )
 
 
@@ -113,10 +118,11 @@ def build_channels(config: Config, tokens: TokenStore) -> dict[str, Channel[Any]
     }
 
 
-def build_assistants(config: Config) -> dict[str, Assistant]:
+def build_assistants(config: Config, reminders: Reminders | None = None) -> dict[str, Assistant]:
     """One assistant a table; all share the model's connections and its replicas' health. Raises
     :class:`bot.config.ConfigError` with the problems of every FAQ file."""
     model = build_model(config)
+    tools = build_tools(config.tools, ToolHttp(), reminders)
     knowledge: dict[str, Knowledge] = {}
     problems: list[str] = []
     for name, settings in config.assistants.items():
@@ -126,7 +132,10 @@ def build_assistants(config: Config) -> dict[str, Assistant]:
             problems += [f"assistants.{name}.faq: {problem}" for problem in str(error).splitlines()]
     if problems:
         raise configuration.ConfigError(problems)
-    return {name: _assistant(settings, model, knowledge[name]) for name, settings in config.assistants.items()}
+    return {
+        name: _assistant(settings, model, knowledge[name], toolbox(settings, tools))
+        for name, settings in config.assistants.items()
+    }
 
 
 def build_model(config: Config) -> VllmModel | None:
@@ -154,7 +163,9 @@ def _voice(settings: configuration.Assistant, usual: Voice) -> Voice:
     )
 
 
-def _assistant(settings: configuration.Assistant, model: VllmModel | None, knowledge: Knowledge) -> Assistant:
+def _assistant(
+    settings: configuration.Assistant, model: VllmModel | None, knowledge: Knowledge, tools: Toolbox
+) -> Assistant:
     return Assistant(
         model and model.tuned(_voice(settings, model.voice)),
         knowledge,
@@ -167,6 +178,7 @@ def _assistant(settings: configuration.Assistant, model: VllmModel | None, knowl
             max_tokens=settings.max_tokens,
             zone=ZoneInfo(settings.timezone),
         ),
+        tools,
     )
 
 

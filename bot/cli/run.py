@@ -1,6 +1,7 @@
 """`frontdesk run`: all in one."""
 
 import http.client
+import json
 import os
 import signal
 import sys
@@ -102,7 +103,7 @@ def _variables(prefix: str, tables: Mapping[str, Any]) -> Iterator[tuple[str, st
         if isinstance(value, Mapping):
             yield from _variables(variable, value)
         else:
-            yield variable, str(value)
+            yield variable, value if isinstance(value, str) else json.dumps(value)
 
 
 def answers(address: str) -> bool:

@@ -31,9 +31,11 @@ from bot.config.sections import (
     channel_tag,
 )
 from bot.config.sources import Sources, find_file
+from bot.config.tools import Tool
 
 __all__ = [
-    "Assistant", "Config", "ConfigError", "Log", "Model", "Redis", "Serve", "Server", "Sessions", "Worker", "load",
+    "Assistant", "Config", "ConfigError", "Log", "Model", "Redis", "Serve", "Server", "Sessions", "Tool", "Worker",
+    "load",
 ]  # fmt: skip
 
 
@@ -48,6 +50,7 @@ class Config(BaseSettings):
     model: Model = Model()
     assistants: dict[Name, Assistant] = Field(default_factory=lambda: {"default": Assistant()})
     channels: dict[Name, SerializeAsAny[ChannelSettings]] = Field(default_factory=dict)
+    tools: dict[Name, Tool] = Field(default_factory=dict)
     worker: Worker = Worker()
     log: Log = Log()
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
 from adapters.channel import ChannelSettings
-from bot.config.sections import is_local
+from bot.config.sections import from_json, is_private
+from bot.config.tools import tool_advice, tool_problems
 
 SHORT = 8
 """Characters under which a secret can be guessed by trying."""
@@ -20,21 +20,35 @@ def contradictions(values: Mapping[str, Any], platforms: Mapping[str, type[Chann
     known = sorted(assistants) if isinstance(assistants, dict) else []
     found: list[str] = []
     for name, channel in _tables(values.get("channels")):
-        found += _stranger(f"channels.{name}.assistant", channel.get("assistant", "default"), known)
+        found += _stranger(f"channels.{name}.assistant", channel.get("assistant", "default"), "assistant", known)
         settings = platforms.get(str(channel.get("platform")))
         if settings is not None:
             found += _empty_secrets(f"channels.{name}", channel, settings)
             found += _open_roads(f"channels.{name}", channel, settings)
-    return found
+    known = sorted(name for name, _ in _tables(values.get("tools")))
+    for name, assistant in _tables(assistants):
+        for tool in _listed(assistant.get("tools")):
+            found += _stranger(f"assistants.{name}.tools", tool, "tool", known)
+    return found + list(tool_problems(values))
 
 
-def _stranger(key: str, assistant: object, known: list[str]) -> Iterator[str]:
-    if isinstance(assistant, str) and assistant not in known:
-        close = get_close_matches(assistant, known, n=1)
-        step = (
-            f"did you mean {close[0]}?" if close else f"add [assistants.<name>], or use one of {', '.join(known)}"
-        )
-        yield f"{key}: names an assistant that is not configured; {step}"
+def _stranger(key: str, named: object, kind: str, known: list[str]) -> Iterator[str]:
+    if isinstance(named, str) and named not in known:
+        close = get_close_matches(named, known, n=1)
+        use = f", or use one of {', '.join(known)}" if known else ""
+        step = f"did you mean {close[0]}?" if close else f"add [{kind}s.<name>]{use}"
+        article = "an" if kind[0] in "aeiou" else "a"
+        yield f"{key}: names {article} {kind} that is not configured; {step}"
+
+
+def _listed(value: Any) -> Iterator[object]:
+    """The members of a list, which the environment gives as JSON."""
+    try:
+        value = from_json(value)
+    except ValueError:
+        return
+    if isinstance(value, list | tuple):
+        yield from value
 
 
 def _empty_secrets(key: str, channel: Mapping[str, Any], settings: type[ChannelSettings]) -> Iterator[str]:
@@ -48,21 +62,14 @@ def _open_roads(key: str, channel: Mapping[str, Any], settings: type[ChannelSett
     """Every call to a platform carries a token: over plain http only to this machine or its private network."""
     for name in settings.model_fields:
         url = channel.get(name)
-        if name.endswith("_base") and isinstance(url, str) and not _private(url):
+        if name.endswith("_base") and isinstance(url, str) and not is_private(url):
             yield f"{key}.{name}: would send the access token over plain http; write https://"
-
-
-def _private(url: str) -> bool:
-    try:
-        return urlsplit(url).scheme != "http" or is_local(url)
-    except ValueError:
-        return True  # no address at all: the settings model says so
 
 
 def advice(config: Any) -> Iterator[str]:
     """What is allowed, but better said aloud at start."""
     public_url = config.server.public_url
-    if public_url and not _private(public_url):
+    if public_url and not is_private(public_url):
         yield "server.public_url: is plain http; platforms call only https addresses"
     for name, assistant in config.assistants.items():
         if assistant.priority and not config.model.priority:
@@ -73,6 +80,7 @@ def advice(config: Any) -> Iterator[str]:
         yield "redis.fsync: a power cut may lose up to a second of accepted messages"
     if not config.model.replicas:
         yield "model.replicas: none, so the FAQ alone answers"
+    yield from tool_advice(config.tools)
     for name, channel in config.channels.items():
         for secret in _short_secrets(channel):
             yield f"channels.{name}.{secret}: has under {SHORT} characters and can be guessed; choose a longer one"

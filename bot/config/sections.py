@@ -45,7 +45,7 @@ def _bounded(value: timedelta) -> timedelta:
     return value
 
 
-def _from_json(value: object) -> object:
+def from_json(value: object) -> object:
     """Lists and tables come from the environment as JSON; from the file they come as they are."""
     if not isinstance(value, str):
         return value
@@ -78,6 +78,15 @@ def _zone(value: str) -> str:
 Duration = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_bounded)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def is_private(url: str) -> bool:
+    """Whether what is sent to *url* can be read by nobody on the way. True for what is no address at all: that is
+    told by whoever reads it."""
+    try:
+        return urlsplit(url).scheme != "http" or is_local(url)
+    except ValueError:
+        return True
 
 
 def is_local(url: str) -> bool:
@@ -137,8 +146,8 @@ class Serve(Section):
     quantization: str | None = None
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
-    lora_modules: Annotated[dict[str, str], BeforeValidator(_from_json)] = Field(default_factory=dict)
-    extra_args: Annotated[tuple[str, ...], BeforeValidator(_from_json)] = ()
+    lora_modules: Annotated[dict[str, str], BeforeValidator(from_json)] = Field(default_factory=dict)
+    extra_args: Annotated[tuple[str, ...], BeforeValidator(from_json)] = ()
 
 
 class Model(Section):
@@ -146,7 +155,7 @@ class Model(Section):
     *first_token* and *between_tokens* are the longest waits within *deadline*, which bounds the whole answer.
     *priority*: the server runs with `--scheduling-policy priority`, so the assistants' priorities are sent."""
 
-    replicas: Annotated[tuple[HttpUrl, ...], BeforeValidator(_from_json)] = ()
+    replicas: Annotated[tuple[HttpUrl, ...], BeforeValidator(from_json)] = ()
     name: str = Field("gpt-oss-20b", min_length=1)
     api_key: SecretStr = SecretStr("")
     deadline: Duration = timedelta(seconds=60)
@@ -160,7 +169,8 @@ class Model(Section):
 class Assistant(Section):
     """Who answers. *system_prompt* and *fallback_text* left empty mean the built-in ones. *model* is a served name
     or a LoRA adapter's, absent: `model.name`. *priority*: lower is earlier, where `model.priority` allows it.
-    *cache_salt* keeps this assistant's prefix cache apart from that of others on the same server."""
+    *cache_salt* keeps this assistant's prefix cache apart from that of others on the same server. *tools* names the
+    `[tools.<name>]` that it may use, in at most *tool_rounds* rounds an answer."""
 
     company_name: str = Field("Example Shop", min_length=1, max_length=200)
     system_prompt: str = ""
@@ -176,6 +186,8 @@ class Assistant(Section):
     priority: int = Field(0, ge=-(2**31), lt=2**31)
     cache_salt: SecretStr = Field(SecretStr(""), max_length=1024)
     reasoning_effort: Literal["low", "medium", "high"] | None = "low"
+    tools: Annotated[tuple[str, ...], BeforeValidator(from_json)] = ()
+    tool_rounds: int = Field(4, ge=1, le=20)
 
 
 class Worker(Section):

@@ -1,9 +1,11 @@
-"""The configuration that wires three channels to the local fakes: what `frontdesk run` uses when there is none."""
+"""The configuration that wires three channels and two tools to the local fakes: what `frontdesk run` uses when
+there is none. The tools are used once a model is configured."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from bot.sandbox import shop
 from bot.sandbox.dingtalk import DingTalkPlatform
 from bot.sandbox.wecom import WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform
@@ -14,7 +16,8 @@ def config(sandbox_url: str, *, company_name: str = "Example Shop") -> dict[str,
     base = sandbox_url.rstrip("/")
     whatsapp, wecom, dingtalk = WhatsAppPlatform(), WeComPlatform(), DingTalkPlatform()
     return {
-        "assistants": {"default": {"company_name": company_name}},
+        "assistants": {"default": {"company_name": company_name, "tools": ["order_status", "set_reminder"]}},
+        "tools": {"order_status": order_status(f"{base}/shop"), "set_reminder": {"builtin": "set_reminder"}},
         "channels": {
             "whatsapp": {
                 "platform": "whatsapp",
@@ -46,6 +49,18 @@ def config(sandbox_url: str, *, company_name: str = "Example Shop") -> dict[str,
     }
 
 
+def order_status(shop_url: str) -> dict[str, Any]:
+    """The tool's table. The customer in the address comes from the platform, never from the model."""
+    number = {"type": "string", "pattern": "^[0-9]{1,12}$", "description": "The order's number"}
+    return {
+        "description": "Look up one order of this customer: what it is, where it is, when it comes.",
+        "parameters": json.dumps({"type": "object", "properties": {"order_number": number}}),
+        "url": f"{shop_url}/customers/{{customer.channel}}/{{customer.user}}/orders/{{order_number}}",
+        "headers": {"Authorization": f"Bearer {shop.KEY}"},
+        "result": "order",
+    }
+
+
 def toml(sandbox_url: str, *, company_name: str = "Example Shop") -> str:
     """The same as the text of a frontdesk.toml."""
     return "\n".join(_tables(config(sandbox_url, company_name=company_name))) + "\n"
@@ -56,5 +71,12 @@ def _tables(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     for kind, named in tables.items():
         for name, values in named.items():
             lines += ["", f"[{kind}.{name}]"]
-            lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+            lines += [f"{key} = {_written(value)}" for key, value in values.items()]
     return lines[1:]
+
+
+def _written(value: Any) -> str:
+    """A value as TOML, which writes all but tables as JSON does."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {_written(each)}" for name, each in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)

@@ -3,6 +3,7 @@
 | path | what |
 |---|---|
 | /whatsapp /wecom /dingtalk | what a bot calls: its `api_base` (DingTalk: `oapi_base` too) |
+| /shop | what the example's tools call (:mod:`bot.sandbox.shop`) |
 | /sandbox/ | the page |
 | /_sim/ | GET: the state of every platform |
 | /_sim/<platform>/<action> | the control interface of :mod:`bot.sandbox.control` |
@@ -29,6 +30,7 @@ from bot.sandbox import control
 from bot.sandbox.dingtalk import DingTalkPlatform
 from bot.sandbox.platform import Platform
 from bot.sandbox.serving import Answer, Incoming, Server, answer_json
+from bot.sandbox.shop import Shop
 from bot.sandbox.wecom import WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform
 
@@ -42,7 +44,7 @@ PAGE_HEADERS = {
 
 
 class Sandbox:
-    """The three platforms behind one address. `platforms` maps their names to them."""
+    """The three platforms and the example shop behind one address. `platforms` maps their names to them."""
 
     def __init__(self, bot_url: str = "http://127.0.0.1:8080") -> None:
         """*bot_url*: where the bot serves /webhooks/<platform>."""
@@ -56,6 +58,7 @@ class Sandbox:
         }
         for platform in self.platforms.values():
             platform.redelivers = True
+        self.shop = Shop()
         self._page = _page()
         self._server: Server | None = None
 
@@ -90,6 +93,8 @@ class Sandbox:
         _, first, *rest = path.split("/")
         if first in self.platforms:
             return self.platforms[first].handle(replace(incoming, path="/" + "/".join(rest)))
+        if first == "shop":
+            return self.shop.handle(replace(incoming, path="/" + "/".join(rest)))
         if first == "_sim":
             return self._control(replace(incoming, path="/" + "/".join(rest)))
         if first == "sandbox":
