@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
-from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -110,9 +111,8 @@ class _TimedTlsPool(HTTPSConnectionPool):
     ConnectionCls = _TimedTlsConnection
 
 
-class TimedAdapter(HTTPAdapter):
-    """requests' adapter over these connections; every request must run inside :func:`exchange`."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _TimedPool, "https": _TimedTlsPool}
+def timed_pools(connections: int, authorities: Path) -> PoolManager:
+    """Up to *connections* a host are kept; every request must run inside :func:`exchange`."""
+    pools = PoolManager(num_pools=32, maxsize=connections, ca_certs=str(authorities))
+    pools.pool_classes_by_scheme = {"http": _TimedPool, "https": _TimedTlsPool}
+    return pools

@@ -1,7 +1,8 @@
 """The way out to the platforms: one HTTP call, one deadline, and the honest answer to "did they hear us?".
 
-`requests` retries nothing here (a retry is the engine's decision), follows no redirect (a token must not travel),
+urllib3 retries nothing here (a retry is the engine's decision), follows no redirect (a token must not travel),
 keeps no cookie and reads no environment (a proxy variable or .netrc must not change what the operator configured).
+`requests`, which does all of these unless told otherwise, took twice the CPU for a call (0.50 against 0.26 ms).
 """
 
 import logging
@@ -11,11 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from urllib.parse import urlencode
 
-import requests
+import certifi
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import HTTPError
 
-from adapters.connection import Exchange, TimedAdapter, exchange
+from adapters.connection import Exchange, exchange, timed_pools
 from adapters.errors import Malformed
 from adapters.payload import Json, read_json
 
@@ -63,7 +67,8 @@ class HttpAnswer:
 
 
 class PlatformHttp:
-    """A pool of connections that all channels of a process share. Thread-safe."""
+    """A pool of connections that all channels of a process share. Thread-safe. *authorities*: the PEM file of those
+    whose certificates count."""
 
     def __init__(
         self,
@@ -72,16 +77,12 @@ class PlatformHttp:
         total: timedelta = timedelta(seconds=15),
         connections: int = 64,
         user_agent: str = "Frontdesk/0.1",
+        authorities: Path | None = None,
     ) -> None:
         self._connect = connect.total_seconds()
         self._total = total.total_seconds()
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        self._session.headers.update({"User-Agent": user_agent, "Accept-Encoding": "identity"})
-        pool = TimedAdapter(pool_connections=32, pool_maxsize=connections, max_retries=0)
-        self._session.mount("https://", pool)
-        self._session.mount("http://", pool)
+        self._headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
+        self._pools = timed_pools(connections, authorities or Path(certifi.where()))
 
     def call(
         self,
@@ -96,35 +97,51 @@ class PlatformHttp:
         """One exchange. Raises :class:`NotSent` or :class:`MaybeSent`; every complete answer is returned,
         whatever its status. *url* and *params* may hold secrets: they appear in no exception's text."""
         limit = total.total_seconds() if total else self._total
+        if not url.lower().startswith(("https://", "http://")):
+            raise NotSent("the address is none of http")
         with exchange(Exchange(deadline=time.monotonic() + limit)) as current:
             try:
-                with self._session.request(
-                    method, url, data=body, headers=headers, params=params,
-                    timeout=(min(self._connect, limit), limit), allow_redirects=False, stream=True,
-                ) as response:  # fmt: skip
-                    return _complete(response, _read(response))
-            except requests.RequestException as error:
-                kind = type(error).__name__  # the kind only: requests' own text holds the URL
+                with self._pools.urlopen(
+                    method,
+                    _with_query(url, params),
+                    body=body,
+                    headers={**self._headers, **(headers or {})},
+                    timeout=Timeout(connect=min(self._connect, limit), read=limit),
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                ) as response:
+                    answer = _complete(response, _read(response))
+                    response.release_conn()
+                    return answer
+            except HTTPError as error:
+                kind = type(error).__name__  # the kind only: urllib3's own text holds the host
                 raise (MaybeSent(kind) if current.sent else NotSent(kind)) from None
 
     def close(self) -> None:
-        self._session.close()
+        self._pools.clear()
 
 
-def _read(response: requests.Response) -> bytes:
+def _with_query(url: str, params: Mapping[str, str] | None) -> str:
+    if not params:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
+
+
+def _read(response: BaseHTTPResponse) -> bytes:
     content = bytearray()
-    for chunk in response.iter_content(chunk_size=64 * 1024):
+    for chunk in response.stream(64 * 1024):
         content += chunk
         if len(content) > LARGEST_ANSWER:
             raise MaybeSent("the answer is larger than any that the platform documents")
     return bytes(content)
 
 
-def _complete(response: requests.Response, content: bytes) -> HttpAnswer:
+def _complete(response: BaseHTTPResponse, content: bytes) -> HttpAnswer:
     """The answer, if it is whole. `http.client` takes a header block that was cut for one that ended, and then
     reads a body without a length to the end of the connection: only a JSON object shows its own end."""
     headers = {name.lower(): value for name, value in response.headers.items()}
-    answer = HttpAnswer(response.status_code, headers, content)
+    answer = HttpAnswer(response.status, headers, content)
     marked = (
         headers.get("content-length", "").isdigit() or "chunked" in headers.get("transfer-encoding", "").lower()
     )

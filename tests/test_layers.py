@@ -20,7 +20,8 @@ ONLY_IN = {
     "gunicorn": ("bot/",),
     "redis": ("sessions/",),
     "cryptography": ("adapters/crypto.py", "bot/sandbox/"),
-    "requests": ("adapters/", "inference/", "bot/sandbox/"),
+    "requests": ("inference/", "bot/sandbox/"),
+    "urllib3": ("adapters/connection.py", "adapters/http.py", "inference/"),
     "tenacity": ("adapters/", "inference/", "bot/sandbox/"),
 }
 

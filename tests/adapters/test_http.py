@@ -34,8 +34,10 @@ CHUNKED = (
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + BODY
 
 
-def platform_http(seconds: float = 5, connect: float = 5) -> PlatformHttp:
-    return PlatformHttp(connect=timedelta(seconds=connect), total=timedelta(seconds=seconds))
+def platform_http(seconds: float = 5, connect: float = 5, authorities: Path | None = None) -> PlatformHttp:
+    return PlatformHttp(
+        connect=timedelta(seconds=connect), total=timedelta(seconds=seconds), authorities=authorities
+    )
 
 
 def closed_port() -> int:
@@ -90,7 +92,7 @@ def test_a_server_with_a_strange_certificate_was_surely_not_sent(tmp_path: Path)
 
 
 def test_a_tls_error_after_the_request_may_have_been_sent(tmp_path: Path) -> None:
-    """requests calls this an SSLError as well as the failed handshake."""
+    """urllib3 calls this an SSLError as well as the failed handshake."""
 
     def breaks_the_tunnel(client: socket.socket) -> None:
         raw = socket.socket(fileno=client.detach())
@@ -98,8 +100,7 @@ def test_a_tls_error_after_the_request_may_have_been_sent(tmp_path: Path) -> Non
         raw.close()
 
     with RawServer(breaks_the_tunnel, tls=tls_context(tmp_path)) as server:
-        client = platform_http()
-        client._session.verify = str(tmp_path / "cert.pem")
+        client = platform_http(authorities=tmp_path / "cert.pem")
         with pytest.raises(MaybeSent):
             client.call("POST", f"{server.url}/", body=b"{}")
     assert len(server.requests) == 1
@@ -107,8 +108,7 @@ def test_a_tls_error_after_the_request_may_have_been_sent(tmp_path: Path) -> Non
 
 def test_a_whole_answer_is_returned_over_tls(tmp_path: Path) -> None:
     with RawServer(answering(WITH_LENGTH), tls=tls_context(tmp_path)) as server:
-        client = platform_http()
-        client._session.verify = str(tmp_path / "cert.pem")
+        client = platform_http(authorities=tmp_path / "cert.pem")
         assert client.call("POST", f"{server.url}/", body=b"{}").body == BODY
 
 
