@@ -54,15 +54,17 @@ def test_a_server_killed_under_fifty_conversations_is_noticed_by_none(pair: Pair
     for server in pair:
         server.reply = "one two three four five six seven eight nine ten"
         server.token_delay = 0.05
-    usual = timed(model, "alone")
-    killer = threading.Timer(usual * 1.5, one.stop)
-    killer.start()
     with ThreadPoolExecutor(50) as pool:
+        usual = sorted(pool.map(lambda n: timed(model, f"conversation {n}"), range(50)))[25]
+        before = len(one.requests)
+        killer = threading.Timer(usual * 1.5, one.stop)
+        killer.start()
         times = [it for _ in range(3) for it in pool.map(lambda n: timed(model, f"conversation {n}"), range(50))]
     killer.join()
     assert len(times) == 150
-    assert len(one.requests) > 20
-    assert max(times) < 2 * usual + 1  # at worst, all of an answer was lost and is made again
+    assert len(one.requests) - before > 20
+    added = sorted(it - usual for it in times)
+    assert added[int(len(added) * 0.99)] < 1  # half an answer lost and made again is the worst
 
 
 def test_a_server_that_is_gone_costs_less_than_a_second(pair: Pair, connect: Connect) -> None:
