@@ -84,8 +84,8 @@ class Town:
     def platforms(self) -> dict[str, Platform]:
         return {"wa": self.whatsapp, "corp": self.wecom, "ding": self.dingtalk}
 
-    def start(self) -> None:
-        """`frontdesk run` with this town's configuration; returns when it is ready for webhooks."""
+    def configure(self) -> Path:
+        """Writes this town's configuration, and tells the platforms where the webhooks are."""
         config = self.folder / "frontdesk.toml"
         config.write_text(
             CONFIG.format(
@@ -100,6 +100,11 @@ class Town:
         )
         for name, platform in self.platforms.items():
             platform.webhook_url = f"http://127.0.0.1:{self.port}/webhooks/{name}"
+        return config
+
+    def start(self) -> None:
+        """`frontdesk run` with this town's configuration; returns when it is ready for webhooks."""
+        config = self.configure()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bot.cli", "--config", str(config), "run"],
