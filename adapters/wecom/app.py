@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from adapters.channel import Channel, ChannelSettings, Finding, Services
-from adapters.crypto import BadContent, Flaw, NotSealed
+from adapters.crypto import BadContent, Flaw, NotSealed, callback_key
 from adapters.markdown import PLAIN, Dialect, Marks, Writer
 from adapters.payload import text
 from adapters.text import Limit, split, utf8_bytes
@@ -36,6 +36,15 @@ MARKDOWN = Dialect(Writer(Marks(strong="**", code="`", heading="#", link="[{text
 """What WeCom's own clients show (WeCom sheet §3.3): no italics, no strike-through, no code blocks."""
 
 
+def _callback_key(given: SecretStr) -> SecretStr:
+    callback_key(given.get_secret_value())
+    return given
+
+
+CallbackKey = Annotated[SecretStr, AfterValidator(_callback_key)]
+"""An EncodingAESKey, looked at with the rest of the configuration so that all problems are told at once."""
+
+
 class WeComSettings(ChannelSettings):
     """A `[channels.<name>]` table with `platform = "wecom"`. *markdown* is off by default, since Markdown messages
     are invisible in the WeChat plugin (微信插件)."""
@@ -45,8 +54,8 @@ class WeComSettings(ChannelSettings):
     secret: SecretStr
     token: SecretStr
     token_previous: SecretStr | None = None
-    encoding_aes_key: SecretStr
-    encoding_aes_key_previous: SecretStr | None = None
+    encoding_aes_key: CallbackKey
+    encoding_aes_key_previous: CallbackKey | None = None
     api_base: str = "https://qyapi.weixin.qq.com"
     markdown: bool = False
 

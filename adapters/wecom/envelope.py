@@ -5,6 +5,7 @@ Nothing before the signature is trusted: whatever is wrong with the outer envelo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from pydantic import SecretStr
 
@@ -34,8 +35,8 @@ class Opened:
 
 
 class Callback:
-    """One callback URL's secrets. The previous token and key are tried as a pair while they are being rotated,
-    since the console saves both at once. Raises ValueError for a bad key."""
+    """One callback URL's secrets. While they are being rotated, each token goes with each key: an operator may
+    change one today and the other tomorrow. Raises ValueError for a bad key."""
 
     def __init__(
         self,
@@ -46,13 +47,12 @@ class Callback:
         token_previous: SecretStr | None = None,
         key_previous: SecretStr | None = None,
     ) -> None:
-        pairs = [(token, key)]
-        if token_previous or key_previous:
-            pairs.append((token_previous or token, key_previous or key))
+        tokens = (token, token_previous) if token_previous else (token,)
+        keys = (key, key_previous) if key_previous else (key,)
         self._receive_id = receive_id
         self._seals = [
             Seal(token=one.get_secret_value(), encoding_aes_key=two.get_secret_value(), receive_id=receive_id)
-            for one, two in pairs
+            for one, two in product(tokens, keys)
         ]
 
     @property
@@ -76,13 +76,13 @@ class Callback:
         return Opened(text=text, envelope=envelope)
 
     def _opened(self, sealed: Sealed) -> str:
-        """By the first pair that opens it; else the refusal of the last whose signature fits."""
+        """By the first pair that opens it; else the refusal of the first whose signature fits."""
         refusal = NotSealed(Flaw.SIGNATURE)
         for seal in self._seals:
             try:
                 return seal.open(sealed)
             except NotSealed as error:
-                refusal = refusal if error.flaw is Flaw.SIGNATURE else error
+                refusal = error if refusal.flaw is Flaw.SIGNATURE else refusal
         raise refusal
 
 

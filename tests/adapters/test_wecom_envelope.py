@@ -7,10 +7,12 @@ from xml.etree.ElementTree import tostring
 
 import pytest
 from defusedxml.ElementTree import fromstring
+from pydantic import ValidationError
 
 from adapters.crypto import BadContent, NotSealed
 from adapters.errors import Malformed, Unverified
 from adapters.values import ControlEvent, Message, Response
+from adapters.wecom.app import WeComSettings
 from tests.adapters.wecom_app import CONSOLE, app, config_of, events_of, message, received
 from tests.adapters.wecom_platform import (
     AGENT,
@@ -134,13 +136,17 @@ def test_one_of_the_two_secrets_may_be_rotated_alone(overrides: dict[str, Any]) 
     )
 
 
-def test_the_previous_secrets_are_a_pair() -> None:
-    """The new token with the old key was never valid together."""
-    channel = app(**ROTATED)
-    with pytest.raises(Unverified):
-        channel.verify(Console(token=NEW_TOKEN, key=KEY).text("mixed"))
-    with pytest.raises(Unverified):
-        channel.verify(Console(token=TOKEN, key=NEW_KEY).text("mixed"))
+@pytest.mark.parametrize("token", [NEW_TOKEN, TOKEN])
+@pytest.mark.parametrize("key", [NEW_KEY, KEY])
+def test_during_a_rotation_each_token_goes_with_each_key(token: str, key: str) -> None:
+    app(**ROTATED).verify(Console(token=token, key=key).text("in between"))
+
+
+def test_after_the_rotation_no_old_secret_is_good() -> None:
+    rotated = app(token=NEW_TOKEN, encoding_aes_key=NEW_KEY)
+    for token, key in ((TOKEN, KEY), (NEW_TOKEN, KEY), (TOKEN, NEW_KEY)):
+        with pytest.raises(Unverified):
+            rotated.verify(Console(token=token, key=key).text("old"))
 
 
 def test_the_url_check_is_answered_with_the_previous_secrets_too() -> None:
@@ -160,3 +166,18 @@ def test_the_url_check_is_answered_with_the_previous_secrets_too() -> None:
 def test_a_channel_with_a_bad_secret_is_not_built(overrides: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         app(**overrides)
+
+
+@pytest.mark.parametrize("name", ["encoding_aes_key", "encoding_aes_key_previous"])
+def test_a_bad_key_is_told_with_the_other_problems_of_the_configuration(name: str) -> None:
+    table = {
+        "platform": "wecom",
+        "corp_id": "",
+        "agent_id": 1,
+        "secret": "s",
+        "token": "t",
+        "encoding_aes_key": KEY,
+    }
+    with pytest.raises(ValidationError) as caught:
+        WeComSettings.model_validate({**table, name: KEY[:-1]})
+    assert {each["loc"] for each in caught.value.errors()} == {("corp_id",), (name,)}
