@@ -6,16 +6,18 @@ The flags beyond the settings are those of the vLLM sheet §1 and §11: bound qu
 
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from bot import gpu_memory
 from bot.config import Model, Serve
 
 STANDING_FLAGS = (
     *("--enable-auto-tool-choice",),
     *("--scheduling-policy", "priority"),
-    *("--max-num-queued-reqs", "256"),
     *("--shutdown-timeout", "60"),
     *("--enable-prompt-tokens-details",),
     *("--enable-request-id-headers",),
@@ -41,6 +43,7 @@ def _flags(serve: Serve) -> Iterator[str]:
         "--gpu-memory-utilization": serve.gpu_memory_utilization,
         "--max-model-len": serve.max_model_len,
         "--max-num-seqs": serve.max_num_seqs,
+        "--max-num-queued-reqs": serve.max_num_queued_reqs,
         "--quantization": serve.quantization,
         "--reasoning-parser": serve.reasoning_parser,
     }
@@ -54,7 +57,7 @@ def _flags(serve: Serve) -> Iterator[str]:
     else:
         yield from STANDING_FLAGS[1:]  # vLLM refuses automatic tool choice without a parser
     if serve.lora_modules:
-        yield "--enable-lora"
+        yield from ("--enable-lora", "--max-loras", str(len(serve.lora_modules)))  # 1 would serve them by turns
         yield "--lora-modules"
         yield from (f"{name}={path}" for name, path in serve.lora_modules.items())
     yield from serve.extra_args
@@ -79,3 +82,34 @@ def program() -> str | None:
     """Where `vllm` is: beside our own interpreter, or on the PATH. None: not installed."""
     beside = Path(sys.executable).with_name("vllm")
     return str(beside) if beside.is_file() else shutil.which("vllm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What was found out about the GPUs: a *problem* that forbids the start, or else a *remark*."""
+
+    problem: str = ""
+    remark: str = ""
+
+
+def memory(serve: Serve, environment: Mapping[str, str]) -> Memory:
+    if not serve.check_memory:
+        return Memory(remark="GPU memory: not checked (model.serve.check_memory is false)")
+    present = gpu_memory.cards(environment)
+    if present is None:
+        return Memory(remark="GPU memory: not checked, because nvidia-smi is not here or tells no memory")
+    wanted = gpu_memory.needs(serve.path, environment)
+    if problem := gpu_memory.why_not(serve, present, wanted):
+        return Memory(problem=problem)
+    names = ", ".join(f"{card.index} ({card.name})" for card in present[: serve.tensor_parallel_size])
+    unknown = "" if wanted else f", though the size of {serve.path} is not known before its download"
+    return Memory(remark=f"GPU memory: enough on {names}{unknown}")
+
+
+def start_warm_up(config: Path | None, server: int) -> None:
+    """Starts :mod:`bot.warm_up` for the process *server*, which is about to become vLLM. Returns once it stands on
+    its own; it writes to our stderr only."""
+    told = [str(config)] if config else []
+    subprocess.run(
+        [sys.executable, "-m", "bot.warm_up", str(server), *told], check=False, stdout=subprocess.DEVNULL
+    )

@@ -16,7 +16,8 @@ def model(config: Path | None, only_print: bool) -> None:
     """Start vLLM from the configuration.
 
     With the settings of [model] and [model.serve]. The API key goes to vLLM by its environment (VLLM_API_KEY),
-    never by a flag.
+    never by a flag. Looks first whether the GPUs have the memory, and asks each assistant one question once vLLM
+    listens; model.serve.check_memory and model.serve.warm_up turn these off.
 
     \b
     Examples:
@@ -37,4 +38,10 @@ def model(config: Path | None, only_print: bool) -> None:
     program = serve_model.program()
     if program is None:
         raise Unavailable("vLLM is not installed here: pip install 'frontdesk[vllm]' (--print shows the command)")
+    memory = serve_model.memory(settings.serve, os.environ)
+    if memory.problem:
+        raise Unavailable(f"{memory.problem}. model.serve.check_memory = false starts it all the same")
+    click.echo(memory.remark, err=True)
+    if settings.serve.warm_up:
+        serve_model.start_warm_up(config, os.getpid())
     become([program, *arguments[1:]], serve_model.environment(settings, os.environ))

@@ -133,7 +133,8 @@ class Sessions(Section):
 
 
 class Serve(Section):
-    """What `frontdesk model` passes to `vllm serve` (defaults: vLLM sheet §1); None leaves it to vLLM."""
+    """What `frontdesk model` passes to `vllm serve` (defaults: vLLM sheet §1); None leaves it to vLLM.
+    *check_memory* looks at the GPUs before the start, *warm_up* asks each assistant a question after it."""
 
     path: str = "openai/gpt-oss-20b"
     host: str = "127.0.0.1"
@@ -143,11 +144,14 @@ class Serve(Section):
     gpu_memory_utilization: float = Field(0.90, gt=0, le=1)
     max_model_len: Count = 16384
     max_num_seqs: Count = 128
+    max_num_queued_reqs: Count = 256
     quantization: str | None = None
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
     lora_modules: Annotated[dict[str, str], BeforeValidator(from_json)] = Field(default_factory=dict)
     extra_args: Annotated[tuple[str, ...], BeforeValidator(from_json)] = ()
+    check_memory: bool = True
+    warm_up: bool = True
 
 
 class Model(Section):

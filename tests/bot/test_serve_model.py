@@ -1,8 +1,10 @@
 """`frontdesk model`: the command line that vLLM gets, and what it must not show."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,20 @@ from pydantic import SecretStr
 
 from bot import serve_model
 from bot.cli import exits
+from bot.cli.port import any_free
 from bot.config import Model, Serve
+from bot.sandbox.model import ScriptedModelServer
+from bot.sandbox.model_faults import BEHAVIOURS
+from bot.warm_up import at_home, warm_up
+from bot.wiring import read_config
 
 KEY = "canary-key-3f9a"
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedModelServer]:
+    with ScriptedModelServer() as running:
+        yield running
 
 
 def model(**serve: object) -> Model:
@@ -147,3 +160,73 @@ def test_the_command_becomes_vllm_itself(tmp_path: Path) -> None:
     done = frontdesk_model(path=tmp_path)
     assert done.returncode == 3
     assert done.stdout.split()[1:] == ["serve", "openai/gpt-oss-20b", f"key={KEY}"]
+
+
+def test_a_model_that_does_not_fit_is_refused_before_vllm_starts(tmp_path: Path) -> None:
+    for name, text in {"vllm": "echo started", "nvidia-smi": "echo '0, small, 8192, 8000'"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o700)
+    done = frontdesk_model(path=tmp_path)
+    assert done.returncode == exits.UNAVAILABLE
+    assert "started" not in done.stdout
+    assert "more than GPU 0 (small) gives" in done.stderr
+
+
+# The warm-up
+
+
+def test_every_assistant_of_the_served_model_is_asked_once_and_a_tool_is_offered(
+    server: ScriptedModelServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "frontdesk.toml"
+    path.write_text(f"""
+        [model]
+        replicas = ["http://elsewhere.example/v1"]
+        [model.serve]
+        host = "0.0.0.0"
+        port = {server.port}
+        [assistants.default]
+        [assistants.night]
+        model = "night"
+    """)
+    assert warm_up(at_home(read_config(path))) == 2
+    assert sorted(body["model"] for body in server.requests) == ["gpt-oss-20b", "gpt-oss-20b", "night"]
+    assert "tools" in server.requests[0]
+
+
+def test_a_server_that_cannot_answer_is_warm_for_nobody(server: ScriptedModelServer, tmp_path: Path) -> None:
+    server.usually = BEHAVIOURS["400"]
+    path = tmp_path / "frontdesk.toml"
+    path.write_text(f"[model.serve]\nport = {server.port}")
+    assert warm_up(at_home(read_config(path))) == 0
+
+
+def test_the_warm_up_waits_for_the_server_on_its_own_and_says_when_it_is_done(tmp_path: Path) -> None:
+    """As `frontdesk model` starts it: the server listens later, and the process that is to be vLLM lives on."""
+    port = any_free(0)
+    path = tmp_path / "frontdesk.toml"
+    path.write_text(f"[model.serve]\nport = {port}")
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot.warm_up", str(os.getpid()), str(path)], stderr=subprocess.PIPE, text=True
+    ) as starter:
+        assert starter.wait(30) == 0
+        with ScriptedModelServer(port) as server:
+            assert starter.stderr
+            lines = starter.stderr.read().splitlines()
+            assert server.requests
+    assert json.loads(lines[-1])["action"] == "model_warm"
+
+
+def test_the_warm_up_ends_when_the_server_does(tmp_path: Path) -> None:
+    path = tmp_path / "frontdesk.toml"
+    path.write_text(f"[model.serve]\nport = {any_free(0)}")
+    with subprocess.Popen(["/bin/true"]) as gone:
+        pass
+    done = subprocess.run(
+        [sys.executable, "-m", "bot.warm_up", str(gone.pid), str(path)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert "model_warm" not in done.stderr
