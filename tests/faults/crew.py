@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
@@ -20,11 +21,13 @@ from sessions.store import RedisStore
 from tests.acceptance.conftest import Town, environment
 
 KINDS = ("redis", "worker", "web")
+COMMANDS = {"worker": "worker", "second": "worker", "web": "web"}
 
 
 class Crew:
-    """One Redis, one `frontdesk worker`, one `frontdesk web`. All methods are for the thread that built it, because
-    the kernel ends Redis with the thread that started it. *came_up* is called with each new Redis."""
+    """One Redis, one `frontdesk worker`, one `frontdesk web`, and perhaps a `second` worker. All methods are for the
+    thread that built it, because the kernel ends Redis with the thread that started it. *came_up* is called with
+    each new Redis."""
 
     def __init__(self, town: Town, *, came_up: Callable[[RedisStore], object] | None = None) -> None:
         self.town = town
@@ -32,17 +35,18 @@ class Crew:
         self._redis = EmbeddedRedis(town.folder / "var")
         self._programs: dict[str, subprocess.Popen[bytes]] = {}
         self._came_up = came_up
-        self.kills = dict.fromkeys(KINDS, 0)
+        self.kills = Counter[str]()
         self.environment: Mapping[str, str] = {}
         """For the programs that are started from now on."""
 
     @contextmanager
-    def at_work(self) -> Iterator["Crew"]:
+    def at_work(self, *kinds: str) -> Iterator["Crew"]:
+        """Starts these, or all; ends all."""
         try:
-            self.start(*KINDS)
+            self.start(*(kinds or KINDS))
             yield self
         finally:
-            for kind in ("web", "worker"):
+            for kind in COMMANDS:
                 self._kill_program(kind)
             self._redis.stop()
 
@@ -72,6 +76,10 @@ class Crew:
                 return
             time.sleep(0.1)
         raise AssertionError(f"not ready after {limit} s: see {self.town.folder}")
+
+    @property
+    def redis_url(self) -> str:
+        return self._redis.url
 
     def pid(self, kind: str) -> int:
         return self._programs[kind].pid
@@ -105,7 +113,7 @@ class Crew:
     def _program(self, kind: str) -> subprocess.Popen[bytes]:
         with (self.town.folder / f"{kind}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "bot.cli", "--config", str(self._config), kind],
+                [sys.executable, "-m", "bot.cli", "--config", str(self._config), COMMANDS[kind]],
                 stdout=log,
                 stderr=log,
                 env={**environment(), "FRONTDESK__REDIS__URL": self._redis.url, **self.environment},

@@ -24,13 +24,14 @@ class Balance:
     shown: int
     lost: Sequence[int]
     doubled: Sequence[int]
+    tripled: Sequence[int]
     disordered: Sequence[int]
     parked: Mapping[str, int]
 
     def __str__(self) -> str:
         return (
             f"accepted {self.accepted}, replies {self.shown}, lost {len(self.lost)}, doubled {len(self.doubled)}, "
-            f"disordered {len(self.disordered)}, parked {dict(self.parked)}"
+            f"tripled {len(self.tripled)}, disordered {len(self.disordered)}, parked {dict(self.parked)}"
         )
 
 
@@ -57,6 +58,7 @@ def balance(accepted: Iterable[int], shown: Sequence[SentMessage], letters: Iter
         shown=len(shown),
         lost=sorted(known - set(told) - excused),
         doubled=sorted(number for number, count in told.items() if count > 1),
+        tripled=sorted(number for number, count in told.items() if count > 2),
         disordered=disordered,
         parked=parked,
     )
