@@ -47,7 +47,7 @@ def _built(name: str, table: configuration.Tool, http: ToolHttp, reminders: Remi
         description=table.description,
         schema=Schema(table.parameters),
         act=resolve(table.python) if table.python else _call(table, http),
-        confirm={**table.confirm_text} if table.confirm else {},
+        confirm={str(each): text for each, text in table.confirm_text.items()} if table.confirm else {},
         timeout=table.timeout,
         largest=table.max_result_chars,
     )

@@ -37,7 +37,7 @@ def _paths(value: object) -> str | dict[str, str]:
 
 
 class Tool(Section):
-    """A call of *url*, a function of the operator's own (*python*), or a *builtin*. *confirm*: the customer is asked
+    """A call of *url*, a function of the operator's own (*python*), or a *builtin*. *confirm*: customers are asked
     first, with *confirm_text*."""
 
     description: str = Field("", max_length=4000)

@@ -79,7 +79,9 @@ def waiting(question: Question, customer: Customer) -> Pending | None:
 
 
 def verdict(said: str) -> Verdict:
-    """YES and NO only where nothing else is said."""
+    """YES and NO only where nothing else is said: "yes?" is a doubt."""
+    if "?" in said or "？" in said:
+        return Verdict.ELSE
     letters = (c if unicodedata.category(c)[0] in "LN" or c.isspace() else "" for c in said.replace("，", " "))
     words = " ".join("".join(letters).casefold().split())
     if words in _YES:

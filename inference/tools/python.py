@@ -20,7 +20,7 @@ class BadEntry(ValueError):
 def resolve(entry: str) -> Act:
     """The function behind *entry*. Raises :class:`BadEntry`."""
     module_name, colon, path = entry.partition(":")
-    if not (colon and module_name and path):
+    if not (colon and module_name and path) or module_name.startswith("."):
         raise BadEntry('is no entry point; write it like "shop.tools:loyalty_points"')
     try:
         module = importlib.import_module(module_name)
