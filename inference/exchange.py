@@ -152,7 +152,7 @@ class Wire:
         if response.status_code != 200:
             clock.expect(self._limits.error_body)
             raise of_status(response.status_code, _error_body(response), response.headers, where=where)
-        kind = response.headers.get("Content-Type", "")
+        kind = response.headers.get("Content-Type", "").lower()
         if "json" in kind:
             alive()
             draft.take(b"".join(_chunks(response, where)))

@@ -152,6 +152,9 @@ def huge_event(exchange: Exchange) -> None:
     exchange.cut()
 
 
+SHOUTED = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Loud."},"finish_reason":"stop"}]}'
+
+
 def plain_json(exchange: Exchange) -> None:
     """A gateway that does not stream, whatever is asked."""
     exchange.body["stream"] = False
@@ -199,6 +202,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "keeps alive": keeps_alive,
     "splits every byte": splits_every_byte,
     "plain json": plain_json,
+    "plain json, shouted": _answer(200, SHOUTED, "APPLICATION/JSON; CHARSET=UTF-8"),  # RFC 9110 §8.3.1: no case
     "closes without length": closes_without_length,
     "length": says("This sentence is whole. This one is n", finish="length"),
     # refusals

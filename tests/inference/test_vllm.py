@@ -74,6 +74,7 @@ ANSWERS = {
     "keeps alive": "Here.",
     "splits every byte": "退款已到账 ✅",
     "plain json": FINE,
+    "plain json, shouted": "Loud.",
     "closes without length": "Old style.",
     "length": "This sentence is whole. This one is n",
 }
