@@ -10,9 +10,9 @@ from functools import partial
 
 from adapters.channel import Finding
 from adapters.tokens import MemoryTokenStore
-from bot import model_health
 from bot.config import Config
 from bot.data_dir import why_not_writable
+from bot.model_expectations import examine, expected
 from bot.redis_url import embedded_url
 from bot.wiring import build_channels, load_knowledge
 from inference.faq import BadTable
@@ -84,8 +84,9 @@ def _knowledge(config: Config) -> Iterator[Finding]:
 def _remote(config: Config) -> Mapping[str, Callable[[], Sequence[Finding]]]:
     """What is asked over the network, by name. Channels get tokens of their own, so that each is really asked."""
     key = config.model.api_key.get_secret_value()
+    wanted = expected(config)
     calls: dict[str, Callable[[], Sequence[Finding]]] = {
-        f"model {replica}": partial(_replica, replica, config.model.name, key) for replica in config.model.replicas
+        f"model {replica}": partial(examine, replica, wanted, key) for replica in config.model.replicas
     }
     for name, channel in build_channels(config, MemoryTokenStore()).items():
         calls[f"channel {name}"] = partial(_channel, f"channel {name}", channel.check)
@@ -94,10 +95,6 @@ def _remote(config: Config) -> Mapping[str, Callable[[], Sequence[Finding]]]:
 
 def _channel(name: str, check: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
     return [replace(finding, what=f"{name}: {finding.what}") for finding in check()]
-
-
-def _replica(replica: str, name: str, key: str) -> Sequence[Finding]:
-    return [model_health.examine(replica, name, key)]
 
 
 def _at_once(calls: Mapping[str, Callable[[], Sequence[Finding]]], limit: timedelta) -> Iterator[Finding]:

@@ -13,6 +13,9 @@ from inference.values import ChatMessage
 PER_MESSAGE = 8
 """A message's frame. Harmony's longest is `<|start|>assistant<|channel|>final<|message|>…<|end|>`: 6."""
 
+LARGER_BUDGET = 3
+"""Times max_tokens, when thinking ate the first budget before any word of the answer (vLLM sheet §0.7)."""
+
 _WORD = re.compile(r"[A-Za-z]+")
 _SIGN = re.compile(r"[0-9!-/:-@\[-`{-~]|\s*\n\s*|[\t ]{2,}")
 _WIDE = re.compile(r"[\u1100-\u11ff\u3000-\u9fff\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef]")

@@ -19,6 +19,7 @@ from tenacity import (
     wait_random,
 )
 
+from inference.budget import LARGER_BUDGET
 from inference.deadline import Clock
 from inference.errors import ModelFailed
 from inference.exchange import Limits, Wire
@@ -27,9 +28,6 @@ from inference.replicas import Replica, Replicas
 from inference.request import Voice, conversation_fields
 from inference.trouble import NO_REPLICA, TOO_LATE, AttemptFailed, Health, Repeat
 from inference.values import ChatMessage, Completion, ToolSpec
-
-LARGER_BUDGET = 3
-"""Times max_tokens, when thinking ate the first budget before any word of the answer (sheet §0.7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,12 @@ from typing import Any, Self
 from bot.sandbox.model_exchange import Behaviour, Exchange, Json, Reply, behaves
 from bot.sandbox.model_faults import BEHAVIOURS
 
+METRICS = """\
+# TYPE vllm:admission_rejections_total counter
+vllm:admission_rejections_total{model_name="gpt-oss-20b",reason="max_num_queued_reqs"} 0.0
+vllm:admission_rejections_total{model_name="gpt-oss-20b",reason="max_num_queued_tokens"} 0.0
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -59,6 +65,7 @@ class ScriptedModelServer:
         self.health = 200
         self.adapters: list[str] = []
         self.max_model_len = 131072
+        self.metrics = METRICS
         self.usually: Behaviour = behaves
         self.calls: list[Call] = []
         self.requests: list[Json] = []
@@ -165,6 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
             exchange.answer(self.server.scripted.health, b"")
         elif self.path == "/v1/models":
             exchange.answer(200, {"object": "list", "data": self._served()})
+        elif self.path == "/metrics":
+            exchange.answer(200, self.server.scripted.metrics.encode(), kind="text/plain")
         elif self.path == "/version":
             exchange.answer(200, {"version": "0.32.0"})
         else:

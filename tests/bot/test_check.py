@@ -18,6 +18,7 @@ from bot.cli import exits
 from bot.cli.port import any_free
 from bot.config import Config
 from bot.model_health import examine
+from bot.sandbox.model import ScriptedModelServer
 from bot.wiring import read_config
 from tests.fakes import Answer, Call, RecordingServer, json_answer
 
@@ -217,8 +218,9 @@ def test_the_command_prints_a_line_each_and_exits_1_if_any_fails(file: Path) -> 
     assert sum(line.startswith("FAIL") for line in lines) == 1
 
 
-def test_the_command_exits_0_when_all_is_well(file: Path, server: RecordingServer) -> None:
-    configuration(file, f'[model]\nreplicas = ["{server.url}/v1"]\napi_key = "{KEY}"')
-    done = frontdesk_check(file)
+def test_the_command_exits_0_when_all_is_well(file: Path) -> None:
+    with ScriptedModelServer(api_key=KEY) as server:
+        configuration(file, f'[model]\nreplicas = ["{server.url}"]\napi_key = "{KEY}"')
+        done = frontdesk_check(file)
     assert done.returncode == exits.OK, done.stdout
     assert KEY not in done.stdout + done.stderr
