@@ -39,13 +39,14 @@ class MemorySettings(ChannelSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One part that was sent: *again* after Unknown, *repeated* as in `Part`."""
+    """One part that was sent: *again* after Unknown, *repeated* and *template* as in `Part`."""
 
     key: str
     to: str
     text: str
     again: bool
     repeated: bool
+    template: str = ""
 
 
 class MemoryChannel(Channel[MemorySettings]):
@@ -95,7 +96,12 @@ class MemoryChannel(Channel[MemorySettings]):
         outcome = self.outcomes.popleft() if self.outcomes else Delivered(platform_id=f"twin-{len(self.sent)}")
         part = reply.parts[index]
         sent = Sent(
-            key=reply.part_key(index), to=reply.route["to"], text=part.text, again=again, repeated=part.repeated
+            key=reply.part_key(index),
+            to=reply.route["to"],
+            text=part.text,
+            again=again,
+            repeated=part.repeated,
+            template=part.template,
         )
         self.sent.append(sent)
         return outcome
