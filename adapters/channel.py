@@ -23,7 +23,7 @@ class ChannelSettings(BaseModel):
     """A `[channels.<name>]` table. Unknown keys are errors; secrets are `SecretStr`, so no repr shows them.
     Every secret that verifies inbound requests has a `_previous` twin, so that it can be rotated."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     platform: str
     assistant: str = "default"

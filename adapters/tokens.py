@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from adapters.values import Action, Refused, Token
+
+T = TypeVar("T")
 
 REFRESH_EARLY = timedelta(minutes=5)
 PATIENCE = timedelta(seconds=20)
@@ -121,6 +123,17 @@ class SharedToken:
         """A token other than *rejected*: another process's newer one, or one fetched now. Raises
         :class:`NoToken`, also when the platform hands out the rejected one again."""
         return self._refresh(lambda found: found.value != rejected)
+
+    def spend(self, call: Callable[[str], T]) -> T | Refused:
+        """What *call* gives with a token; with another one if the first is `Refused` for being a TOKEN. Where there
+        is none, that is the refusal."""
+        try:
+            token = self.get()
+            given = call(token)
+            stale = isinstance(given, Refused) and given.action is Action.TOKEN
+            return call(self.replace(token)) if stale else given
+        except NoToken as error:
+            return error.refused
 
     def _refresh(self, good: Callable[[Token], bool]) -> str:
         """One fetch at a time, in this process by a lock and among all by the turnstile. Whoever waited

@@ -1,31 +1,12 @@
 """The `[channels.<name>]` table of a DingTalk robot."""
 
-import re
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from adapters.channel import ChannelSettings
-
-_BASE = re.compile(
-    r"https?://[A-Za-z0-9._-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?"
-)
-
-
-def _base(url: str) -> str:
-    if not _BASE.fullmatch(url):
-        raise ValueError("expected http(s)://host[:port][/path] without user, query or fragment")
-    return url.rstrip("/")
-
-
-def _seconds(given: object) -> object:
-    """The environment has strings only, and pydantic takes `3600` for a duration but not `"3600"`."""
-    return int(given) if isinstance(given, str) and given.isascii() and given.isdigit() else given
-
-
-Base = Annotated[str, AfterValidator(_base)]
-Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+from adapters.fields import Base, Seconds
 
 
 class DingTalkSettings(ChannelSettings):

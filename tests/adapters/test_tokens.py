@@ -203,3 +203,33 @@ def test_an_error_that_is_no_refusal_passes_through_and_is_not_remembered() -> N
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             shared.get()
+
+
+def test_a_call_that_is_refused_for_its_token_is_made_once_more_with_another() -> None:
+    desk = Desk()
+    used: list[str] = []
+
+    def call(token: str) -> str | Refused:
+        used.append(token)
+        return "sent" if token == "token-2" else Refused(reason="stale", action=Action.TOKEN)
+
+    assert desk.process().spend(call) == "sent"
+    assert used == ["token-1", "token-2"]
+
+
+def test_a_call_that_is_refused_for_every_token_is_not_made_for_ever() -> None:
+    desk = Desk()
+    used: list[str] = []
+
+    def call(token: str) -> Refused:
+        used.append(token)
+        return Refused(reason="stale", action=Action.TOKEN)
+
+    assert desk.process().spend(call) == Refused(reason="stale", action=Action.TOKEN)
+    assert used == ["token-1", "token-2"]
+
+
+def test_without_a_token_no_call_is_made() -> None:
+    desk = Desk()
+    desk.failing = BAD_SECRET
+    assert desk.process().spend(lambda token: pytest.fail(f"called with {token}")) == BAD_SECRET
