@@ -16,7 +16,7 @@ LONGEST_PARSED = 32_768
 """Characters. A longer text is no answer of a model; it is passed on as it is, in linear time."""
 
 _MARKUP = re.compile(r"[\\`*_~\[\]<>#|!&=\0\t]|://|^[ ]*([-+]|\d+[.)])|^[ ]{4}", re.MULTILINE)
-_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _TASK = re.compile(r"^\[([ xX])\] ")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=:)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
