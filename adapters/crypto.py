@@ -7,6 +7,8 @@
 Everything up to and including the receive id is proof of origin, so its failure is :class:`Unverified`, always the
 same class with the same answer: whoever knows the token but not the key learns nothing about padding or lengths.
 What is wrong inside an authentic envelope (not UTF-8, no XML, no JSON) is :class:`Malformed`.
+
+Feishu's events have neither a length nor an id inside: the IV comes first, then the JSON (:func:`open_event`).
 """
 
 import base64
@@ -175,6 +177,18 @@ def decrypt_file(content: bytes, key: bytes) -> bytes:
         raise BadContent(error.flaw) from None
 
 
+def open_event(encrypt: str, encrypt_key: str) -> bytes:
+    """The JSON of a Feishu event (DingTalk sheet, appendix A): the key is the SHA-256 of *encrypt_key*, the first
+    16 bytes are the IV. Nothing here proves an origin: that is for the signature, or the token inside. Raises
+    :class:`BadContent`."""
+    try:
+        content = _ciphertext(encrypt)
+        iv, sealed = content[:_AES_BLOCK], _whole_blocks(content[_AES_BLOCK:])
+        return _unpadded(hashlib.sha256(encrypt_key.encode()).digest(), sealed, iv=iv)
+    except NotSealed as error:
+        raise BadContent(error.flaw) from None
+
+
 def _ciphertext(encrypt: str) -> bytes:
     if not encrypt:
         raise NotSealed(Flaw.MISSING_ENCRYPT)
@@ -191,10 +205,10 @@ def _whole_blocks(content: bytes) -> bytes:
     return content
 
 
-def _unpadded(key: bytes, content: bytes) -> bytes:
-    """Every pad byte is looked at. `cryptography`'s PKCS7(128) refuses the platform's own sample (its pad is 30
-    bytes), and PKCS7(256) wants multiples of 32, which the platform does not promise."""
-    coder = Cipher(AES256(key), CBC(key[:_AES_BLOCK])).decryptor()
+def _unpadded(key: bytes, content: bytes, *, iv: bytes = b"") -> bytes:
+    """Without *iv*, that is the key's beginning. Every pad byte is looked at. `cryptography`'s PKCS7(128) refuses
+    WeCom's own sample (its pad is 30 bytes), and PKCS7(256) wants multiples of 32, which nobody promises."""
+    coder = Cipher(AES256(key), CBC(iv or key[:_AES_BLOCK])).decryptor()
     padded = coder.update(content) + coder.finalize()
     pad = padded[-1]
     if not 1 <= pad <= min(PAD_BLOCK, len(padded)) or padded[-pad:] != bytes([pad]) * pad:

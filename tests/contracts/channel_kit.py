@@ -38,6 +38,9 @@ class ChannelKit:
     now: ClassVar[datetime] = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     body_is_signed: ClassVar[bool] = True
     """False where the platform's signature covers no byte of the body (DingTalk)."""
+    proof_is_in_body: ClassVar[bool] = False
+    """True where a token inside the body is the only proof (Feishu without an encrypt key): what cannot be read is
+    not verified, and a request without headers is a whole one."""
 
     def addresses(self, url: str) -> Mapping[str, Any]:
         """The settings that point the channel at the fake at *url*."""
