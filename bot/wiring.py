@@ -18,7 +18,9 @@ from flask import Flask
 from adapters.backoff import Backoff
 from adapters.channel import Channel, Services
 from adapters.dingtalk import DingTalk
+from adapters.feishu import Feishu
 from adapters.http import PlatformHttp
+from adapters.telegram import Telegram
 from adapters.tokens import TokenStore
 from adapters.wecom import WeComApp
 from adapters.whatsapp import WhatsApp
@@ -53,6 +55,8 @@ PLATFORMS: Mapping[str, type[Channel[Any]]] = {
     "whatsapp": WhatsApp,
     "wecom": WeComApp,
     "dingtalk": DingTalk,
+    "feishu": Feishu,
+    "telegram": Telegram,
 }
 
 Role = Literal["web", "worker", "tool"]
