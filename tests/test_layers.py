@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.wiring import PLATFORMS
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("adapters", "bot", "inference", "sessions")
 
@@ -66,7 +68,11 @@ def test_the_simulators_do_not_share_the_adapters_code() -> None:
             assert not module.startswith("adapters"), f"{named(path)} imports {module}"
 
 
-CONCRETE = ("adapters.whatsapp", "adapters.wecom", "adapters.dingtalk", "sessions.engine", "inference.vllm")
+CONCRETE = (
+    *{".".join(channel.__module__.split(".")[:2]) for channel in PLATFORMS.values()},
+    "sessions.engine",
+    "inference.vllm",
+)
 
 
 def test_only_the_wiring_names_concrete_classes() -> None:
