@@ -1,5 +1,5 @@
-"""A TCP way to a Redis on a unix socket, where a process is stopped at a chosen command: before it runs, or after it
-ran and before its answer is heard."""
+"""A TCP way to a Redis on a unix socket, with one checkpoint: at a chosen command, before it runs, or after it ran
+and before its answer is heard, something happens to a process."""
 
 import re
 import socket
@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sessions.scripts import CLAIM, COMMIT, POSTPONE, RECORD, SETTLE, Script
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -20,18 +22,49 @@ class Point:
     command: re.Pattern[bytes]
     ran: bool
 
+    @property
+    def needs_a_refusal(self) -> bool:
+        """A turn whose send succeeds at once never gets there."""
+        return self.name.startswith(("record", "postpone"))
+
+
+def point(name: str, script: Script, *, ran: bool, state: str = "") -> Point:
+    mark = rf'.*"state":"{state}"' if state else ""
+    return Point(
+        name=f"{name} {'ran' if ran else 'about to run'}",
+        command=re.compile(script.sha.encode() + mark.encode(), re.DOTALL),
+        ran=ran,
+    )
+
+
+POINTS = [
+    point(name, script, ran=ran, state=state)
+    for name, script, state in (
+        ("claim", CLAIM, ""),
+        ("commit", COMMIT, ""),
+        ("record refused", RECORD, "refused"),
+        ("postpone", POSTPONE, ""),
+        ("record sending", RECORD, "sending"),
+        ("settle", SETTLE, ""),
+    )
+    for ran in (False, True)
+]
+"""Every change that a turn makes, in order. Between a commit and a settle lies the send."""
+
 
 class Checkpoint:
-    """A context manager. `url` leads through it. At *point*, *stop* is called, and nothing more passes on that
-    connection until `release`."""
+    """A context manager. `url` leads through it. At *point*, *act* is called, once; then that connection is *cut*,
+    or nothing more passes on it until `release`."""
 
-    def __init__(self, upstream: Path, point: Point | None, stop: Callable[[], None]) -> None:
+    def __init__(self, upstream: Path, point: Point | None, act: Callable[[], None], *, cut: bool) -> None:
         self._upstream = upstream
         self._point = point
-        self._stop = stop
+        self._act = act
+        self._cut = cut
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = [self._listener]
         self._guard = threading.Lock()
+        self._found = False
         self._released = threading.Event()
         self.reached = threading.Event()
 
@@ -51,8 +84,7 @@ class Checkpoint:
     ) -> None:
         self.release()
         for opened in self._open:
-            with suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
+            _shut(opened)
             opened.close()
 
     def _serve(self) -> None:
@@ -60,8 +92,12 @@ class Checkpoint:
             while True:
                 client, _ = self._listener.accept()
                 redis = socket.socket(socket.AF_UNIX)
-                redis.connect(str(self._upstream))
                 self._open += [client, redis]
+                try:
+                    redis.connect(str(self._upstream))
+                except OSError:  # it is being restarted
+                    _shut(client)
+                    continue
                 held = threading.Event()
                 for pump in (self._commands, self._answers):
                     threading.Thread(target=pump, args=(client, redis, held), daemon=True).start()
@@ -70,31 +106,40 @@ class Checkpoint:
         with suppress(OSError):
             while data := client.recv(1 << 20):
                 if self._is_the_point(data):
-                    self._reach(redis, data, held)
-                else:
-                    redis.sendall(data)
-            redis.shutdown(socket.SHUT_RDWR)
+                    if self._point is not None and self._point.ran:
+                        held.set()
+                    else:
+                        self._pause(client, redis)
+                redis.sendall(data)
+        _shut(redis)
 
     def _answers(self, client: socket.socket, redis: socket.socket, held: threading.Event) -> None:
         with suppress(OSError):
             while data := redis.recv(1 << 20):
                 if held.is_set():
-                    self._released.wait()
+                    held.clear()
+                    self._pause(client, redis)
                 client.sendall(data)
-            client.shutdown(socket.SHUT_RDWR)
+        _shut(client)
 
     def _is_the_point(self, data: bytes) -> bool:
         with self._guard:
-            if self._point is None or self.reached.is_set() or not self._point.command.search(data):
+            if self._point is None or self._found or not self._point.command.search(data):
                 return False
-            self.reached.set()
+            self._found = True
             return True
 
-    def _reach(self, redis: socket.socket, data: bytes, held: threading.Event) -> None:
-        self._stop()
-        if self._point is not None and self._point.ran:
-            held.set()
-            redis.sendall(data)
+    def _pause(self, client: socket.socket, redis: socket.socket) -> None:
+        if self._cut:
+            _shut(redis)
+        self._act()
+        self.reached.set()
+        if self._cut:
+            _shut(client)
         else:
             self._released.wait()
-            redis.sendall(data)
+
+
+def _shut(opened: socket.socket) -> None:
+    with suppress(OSError):
+        opened.shutdown(socket.SHUT_RDWR)

@@ -25,9 +25,9 @@ COMMANDS = {"worker": "worker", "second": "worker", "web": "web"}
 
 
 class Crew:
-    """One Redis, one `frontdesk worker`, one `frontdesk web`, and perhaps a `second` worker. All methods are for the
-    thread that built it, because the kernel ends Redis with the thread that started it. *came_up* is called with
-    each new Redis."""
+    """One Redis, one `frontdesk worker`, one `frontdesk web`, and perhaps a `second` worker. `start` is for the
+    thread that built the crew, because the kernel ends Redis with the thread that started it. *came_up* is called
+    with each new Redis."""
 
     def __init__(self, town: Town, *, came_up: Callable[[RedisStore], object] | None = None) -> None:
         self.town = town
@@ -108,7 +108,7 @@ class Crew:
         if self._redis.pid is not None and self._redis.alive():
             os.kill(self._redis.pid, signal.SIGKILL)
             while self._redis.alive():
-                pass
+                time.sleep(0.005)
 
     def _program(self, kind: str) -> subprocess.Popen[bytes]:
         with (self.town.folder / f"{kind}.log").open("ab") as log:
