@@ -21,6 +21,8 @@ LONGEST_TEXT = 200_000
 """Characters; the largest max_tokens that is asked for makes far fewer."""
 
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_CALL = re.compile(r"<tool_call>.*?(?:</tool_call>|\Z)|</tool_call>", re.DOTALL)
+"""Hermes-style calls that stay in the text where the model calls a tool that was not offered (recorded)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -146,10 +148,11 @@ def _count(value: object) -> int:
 
 def readable(text: str) -> str:
     """*text* as a customer may see it: without thoughts (a server without its reasoning parser leaves them in the
-    content), without Harmony markup and what follows it (§0.8), without control characters or lone surrogates."""
+    content), without Harmony markup and what follows it (§0.8), without calls, control characters or lone
+    surrogates."""
     text = _THOUGHT.sub("", text)
     text = text.rsplit("</think>", 1)[-1]  # chat templates that open the thought themselves
-    text = text.split("<|", 1)[0]
+    text = _CALL.sub("", text.split("<|", 1)[0])
     return _CONTROL.sub("", without_surrogates(text)).strip()
 
 

@@ -21,7 +21,7 @@ from tenacity import (
 
 from inference.budget import LARGER_BUDGET
 from inference.deadline import Clock
-from inference.errors import ModelFailed
+from inference.errors import ContextTooLong, ModelFailed, ModelRefused
 from inference.exchange import Limits, Wire
 from inference.prober import Prober
 from inference.replicas import Replica, Replicas
@@ -93,7 +93,7 @@ class VllmModel:
         )
         completion = call.run(body)
         if not completion.text and completion.finish == "length":
-            completion = call.run(body | {"max_tokens": max_tokens * LARGER_BUDGET})
+            completion = _again(call, body | {"max_tokens": max_tokens * LARGER_BUDGET})
         if not completion.text and not completion.tool_calls:
             raise ModelFailed(f"the answer is empty (finish_reason {completion.finish})")
         return completion
@@ -104,6 +104,16 @@ class VllmModel:
     def close(self) -> None:
         self._prober.close()
         self._wire.close()
+
+
+def _again(call: "_Call", larger: dict[str, Any]) -> Completion:
+    """A budget that is larger than the server's whole context is refused, and no fault of the request before."""
+    try:
+        return call.run(larger)
+    except ContextTooLong:
+        raise
+    except ModelRefused:
+        raise ModelFailed("all tokens went into thinking, and the server allows no more") from None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -170,6 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
         exchange = self._received({})
         if self.path == "/health":
             exchange.answer(self.server.scripted.health, b"")
+        elif self.path == "/v1/models" and not self._admitted():
+            exchange.answer(401, {"error": "Unauthorized"})
         elif self.path == "/v1/models":
             exchange.answer(200, {"object": "list", "data": self._served()})
         elif self.path == "/metrics":
@@ -178,6 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
             exchange.answer(200, {"version": "0.32.0"})
         else:
             exchange.answer(404, {"detail": "Not Found"})
+
+    def _admitted(self) -> bool:
+        """The key guards what lies below /v1, and nothing else (vLLM sheet §0.12)."""
+        key = self.server.scripted.api_key
+        return not key or self.headers.get("Authorization") == f"Bearer {key}"
 
     def _served(self) -> list[Json]:
         """An adapter is a model of its own with a parent, and without a length (recorded from vLLM 0.32)."""
@@ -197,8 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         exchange = self._received(body)
         if self.path != "/v1/chat/completions":
             return exchange.answer(404, {"detail": "Not Found"})
-        key = self.server.scripted.api_key
-        if key and self.headers.get("Authorization") != f"Bearer {key}":
+        if not self._admitted():
             return exchange.answer(401, {"error": "Unauthorized"})
         return self.server.scripted.next_behaviour()(exchange)
 
