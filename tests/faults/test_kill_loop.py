@@ -6,7 +6,7 @@ Sizes come from the environment: FAULTS_MESSAGES (1000), FAULTS_SECONDS (60), FA
 import os
 import random
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -44,7 +44,16 @@ def prepare(town: Town, odds: Odds) -> dict[str, ChanceFaults]:
     return chances
 
 
-def kill_again_and_again(crew: Crew, crowd: Crowd) -> None:
+class Busy(Protocol):
+    """Whatever goes on while the processes die."""
+
+    @property
+    def busy(self) -> bool: ...
+
+    def join(self) -> None: ...
+
+
+def kill_again_and_again(crew: Crew, crowd: Busy) -> None:
     """Until nobody asks any more."""
     chance = random.Random(f"{SEED} kills")
     while crowd.busy:
