@@ -3,7 +3,19 @@ value is a type error and not a `{placeholder}` on somebody's phone. What an ass
 is the assistant's own (`inference.language`)."""
 
 NEW_CONVERSATION_WORDS = frozenset(
-    {"/new", "/reset", "/新对话", "新对话", "新的对话", "开始新对话", "重新开始", "清空对话", "/清空", "清空"}
+    {
+        "/new",
+        "/reset",
+        "/start",
+        "/新对话",
+        "新对话",
+        "新的对话",
+        "开始新对话",
+        "重新开始",
+        "清空对话",
+        "/清空",
+        "清空",
+    }
 )
 
 
