@@ -60,7 +60,11 @@ class Channel(ABC, Generic[S]):
     dedupe_horizon: ClassVar[timedelta] = timedelta(days=1)
     """How long a platform may redeliver the same message."""
     reply_window: ClassVar[timedelta | None] = None
-    """How long after the customer's last message a free reply is allowed; None: no such limit."""
+    """How long after the customer's last word a free message is allowed; None: no such limit. The platform itself
+    is the judge of an answer (it knows of calls and words that we never saw); a reminder goes by this."""
+    oldest_message: ClassVar[timedelta | None] = None
+    """How late a message may reach us and still be answered; None: no limit. Less than the dedupe horizon, so that
+    what is replayed after it is not answered either."""
     largest_body: ClassVar[int] = 1024 * 1024
     """Bytes of one webhook request."""
 

@@ -59,6 +59,11 @@ class ConversationId:
     def key(self) -> str:
         return _escaped(self.channel, self.account, self.peer)
 
+    @property
+    def label(self) -> str:
+        """The conversation's name in logs: always the same, and nobody's phone number."""
+        return f"{self.channel}:{hashlib.sha256(self.key.encode()).hexdigest()[:12]}"
+
     @classmethod
     def of(cls, key: str) -> Self:
         channel, account, peer = (unquote(part) for part in key.split(":"))

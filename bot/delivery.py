@@ -70,7 +70,7 @@ class Delivery:
         if doubtful:
             seen = self._inbox.observed(self._reply.part_key(index))
             if seen is not None:
-                log("reply_observed", conversation=self._turn.id.key, reply=self._reply.part_key(index))
+                log("reply_observed", conversation=self._turn.id.label, reply=self._reply.part_key(index))
                 return replace(record, state=PartState.DELIVERED, at=self._now(), platform_id=seen)
             if not self._may_resend(index, record):
                 return None
@@ -97,7 +97,7 @@ class Delivery:
             metrics.resends_total.labels(channel=self._channel.name, promise=self._channel.promise.value).inc()
         log(
             "reply_sent",
-            conversation=self._turn.id.key,
+            conversation=self._turn.id.label,
             reply=self._reply.part_key(index),
             outcome=name,
             again=again,
@@ -128,7 +128,7 @@ class Delivery:
     def _refused(self, index: int, record: PartRecord, refused: Refused) -> None:
         log(
             "reply_refused",
-            conversation=self._turn.id.key,
+            conversation=self._turn.id.label,
             code=refused.code,
             wanted=refused.action.value,
             reason=refused.reason,
@@ -145,7 +145,7 @@ class Delivery:
 
     def _unknown(self, index: int, record: PartRecord, unknown: Unknown) -> None:
         metrics.unknown_total.labels(channel=self._channel.name).inc()
-        log("reply_unknown", conversation=self._turn.id.key, reason=unknown.reason, sends=record.sends)
+        log("reply_unknown", conversation=self._turn.id.label, reason=unknown.reason, sends=record.sends)
         self._store(index, replace(record, state=PartState.UNKNOWN))
         held = self._promise(index) is Promise.OBSERVABLE
         delay = self._rules.hold if held else self._rules.backoff.delay(record.sends)

@@ -38,16 +38,16 @@ class Endings:
     def settle(self, turn: Turn, last: tuple[int, PartRecord] | None) -> None:
         stored(turn.lease, lambda: self._inbox.settle(turn.lease, last, outcome="answered"))
         metrics.turns_total.labels(outcome="answered").inc()
-        log("turn_settled", conversation=turn.id.key, messages=len(turn.messages), tries=turn.tries)
+        log("turn_settled", conversation=turn.id.label, messages=len(turn.messages), tries=turn.tries)
 
     def postpone(self, turn: Turn, delay: timedelta, reason: str) -> None:
         stored(turn.lease, lambda: self._inbox.postpone(turn.lease, delay, reason=reason))
         metrics.turns_total.labels(outcome="postponed").inc()
-        log("turn_postponed", conversation=turn.id.key, seconds=round(delay.total_seconds(), 3), reason=reason)
+        log("turn_postponed", conversation=turn.id.label, seconds=round(delay.total_seconds(), 3), reason=reason)
 
     def park(self, turn: Turn, reason: str, detail: str) -> None:
         """*detail* is for the operator: what happened and the next step, no customer's words."""
         stored(turn.lease, lambda: self._inbox.park(turn.lease, reason=reason, detail=detail))
         metrics.turns_total.labels(outcome="parked").inc()
         metrics.parked_total.labels(reason=reason).inc()
-        log("turn_parked", conversation=turn.id.key, reason=reason, detail=detail, tries=turn.tries)
+        log("turn_parked", conversation=turn.id.label, reason=reason, detail=detail, tries=turn.tries)

@@ -14,7 +14,7 @@ from adapters.channel import Channel
 from adapters.values import Message, Part, Reply, reply_key
 from bot import metrics, phrases
 from bot.delivery import Delivery
-from bot.endings import Endings
+from bot.endings import Endings, stored
 from bot.logs import log
 from bot.reminders import is_reminder
 from bot.rules import TurnRules
@@ -31,13 +31,15 @@ REPEATED_WITHIN = timedelta(minutes=30)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What is to be said, before the channel shapes it: the *reminders* that are due, then the answer. *fallback*:
-    why it is not what the model would say. *pending*: what the customer is asked to confirm."""
+    why it is not what the model would say. *pending*: what the customer is asked to confirm. *acted*: something was
+    changed on the way, so the turn is not asked anew, and what arrived meanwhile has to wait for the next."""
 
     text: str = ""
     reminders: tuple[str, ...] = ()
     fresh: bool = False
     fallback: str = ""
     pending: str = ""
+    acted: bool = False
 
 
 class TurnEngine:
@@ -72,8 +74,13 @@ class TurnEngine:
             self._endings.park(turn, "poison", workers)
         elif turn.stored is not None:
             self._deliver(turn, channel, turn.stored, committed_now=False)
-        elif self._window_closed(turn, turn.messages, channel) and not _may_use_template(turn.messages, channel):
-            self._endings.park(turn, "window_closed", "the platform's reply window ended before the answer")
+        elif self._too_old(turn, channel):
+            self._endings.park(
+                turn, "too_old", "the message came days late: answer it by hand, if it still matters"
+            )
+        elif self._reminds_in_vain(turn, channel):
+            next_step = "the platform's reply window is closed: set reminder_template, where the platform has one"
+            self._endings.park(turn, "window_closed", next_step)
         else:
             if said := _said(turn.messages):
                 self._announce(channel, said[-1])
@@ -82,6 +89,17 @@ class TurnEngine:
     def _deliver(self, turn: Turn, channel: Channel[Any], stored: StoredReply, *, committed_now: bool) -> None:
         delivery = Delivery(self._inbox, self._rules, self._now, turn, channel, stored)
         delivery.run(committed_now=committed_now)
+
+    def _too_old(self, turn: Turn, channel: Channel[Any]) -> bool:
+        newest = max((message.sent_at for message in _said(turn.messages)), default=self._now())
+        return channel.oldest_message is not None and self._now() - newest > channel.oldest_message
+
+    def _reminds_in_vain(self, turn: Turn, channel: Channel[Any]) -> bool:
+        """A template carries reminders out of the window, but no answer."""
+        only_reminders = not _said(turn.messages)
+        return (
+            only_reminders and not channel.reminder_template and self._window_closed(turn, turn.messages, channel)
+        )
 
     def _window_closed(self, turn: Turn, messages: Sequence[Message], channel: Channel[Any]) -> bool:
         """Whether the customer was heard too long ago. A reminder bears the time of the words that asked for it."""
@@ -94,19 +112,25 @@ class TurnEngine:
         messages: Sequence[Message] = turn.messages
         for asked in range(self._rules.gathers + 1):
             draft = self._draft(turn, channel, messages)
-            stored = self._shape(turn, channel, messages, draft)
-            late = self._inbox.commit(
-                turn,
-                stored,
-                _exchange(turn, messages, draft, stored.reply.key),
-                fresh=draft.fresh,
-                gather=asked < self._rules.gathers,
+            reply = self._shape(turn, channel, messages, draft)
+            late = self._commit(
+                turn, messages, draft, reply, gather=not draft.acted and asked < self._rules.gathers
             )
             if not late:
-                return stored
-            log("turn_extended", conversation=turn.id.key, messages=len(late))
+                return reply
+            log("turn_extended", conversation=turn.id.label, messages=len(late))
             messages = late
         raise AssertionError("a commit that may not gather always commits")
+
+    def _commit(
+        self, turn: Turn, messages: Sequence[Message], draft: Draft, reply: StoredReply, *, gather: bool
+    ) -> Sequence[Message]:
+        """What arrived meanwhile, if the turn may gather it; nothing, and the reply is stored."""
+        exchange = _exchange(turn, messages, draft, reply.reply.key)
+        return stored(
+            turn.lease,
+            lambda: self._inbox.commit(turn, reply, exchange, fresh=draft.fresh, gather=gather),
+        )
 
     def _draft(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message]) -> Draft:
         """Reminders are fixed words, and no question to the model."""
@@ -124,7 +148,7 @@ class TurnEngine:
             return Draft(text=phrases.only_media(lang), fresh=fresh)
         answer = self._ask(turn, channel, written, fresh=fresh)
         fallback = answer.degraded if answer.source is Source.HANDOVER else ""
-        return Draft(text=answer.text, fresh=fresh, fallback=fallback, pending=answer.pending)
+        return Draft(text=answer.text, fresh=fresh, fallback=fallback, pending=answer.pending, acted=answer.acted)
 
     def _ask(self, turn: Turn, channel: Channel[Any], written: Sequence[Message], *, fresh: bool) -> Answer:
         """Asks the assistant. Several people's words have no one customer behind them, and so no tool."""
@@ -149,7 +173,7 @@ class TurnEngine:
         )
         metrics.answer_seconds.labels(source=answer.source.value).observe(time.monotonic() - started)
         if answer.degraded:
-            log("model_unavailable", conversation=turn.id.key, reason=answer.degraded, source=answer.source.value)
+            log("model_unavailable", conversation=turn.id.label, reason=answer.degraded, source=answer.source.value)
         return answer
 
     def _shape(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message], draft: Draft) -> StoredReply:
@@ -184,11 +208,6 @@ def _said(messages: Sequence[Message]) -> Sequence[Message]:
 def _way(messages: Sequence[Message]) -> Mapping[str, str]:
     """The route of the newest words of the customer, else that of the reminder."""
     return (_said(messages) or messages)[-1].route
-
-
-def _may_use_template(messages: Sequence[Message], channel: Channel[Any]) -> bool:
-    """A template carries reminders, but no answer."""
-    return bool(channel.reminder_template) and not _said(messages)
 
 
 def _reminded(draft: Draft, channel: Channel[Any], template: str) -> list[str]:

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from adapters.channel import Channel
 from adapters.errors import Malformed, Unverified
-from adapters.values import ControlEvent, DeliveryState, Event, Message, Request, Response, StatusUpdate
+from adapters.values import ControlEvent, DeliveryState, Event, Message, Request, Response, StatusUpdate, reply_key
 from bot import metrics
 from bot.logs import log, log_crash
 from sessions.errors import StoreDown
@@ -131,7 +131,14 @@ class Webhooks:
             return "ignored"
         verdicts = self._inbox.accept(messages, horizon=channel.dedupe_horizon)
         new = verdicts.count(Verdict.NEW)
-        log("webhook_accepted", channel=channel.name, message=messages[0].key, messages=len(messages), new=new)
+        log(
+            "webhook_accepted",
+            channel=channel.name,
+            conversation=messages[0].conversation.label,
+            reply=reply_key(messages[0]),
+            messages=len(messages),
+            new=new,
+        )
         if Verdict.FULL in verdicts:
             log("mailbox_full", level="warning", channel=channel.name)
             raise _Full
@@ -243,5 +250,5 @@ def _query(text: str) -> Mapping[str, str]:
 
 def _note(event: ControlEvent) -> None:
     metrics.control_events_total.labels(event.channel, event.what).inc()
-    conversation = event.conversation.key if event.conversation else ""
+    conversation = event.conversation.label if event.conversation else ""
     log("control_event", channel=event.channel, what=event.what, conversation=conversation)

@@ -94,11 +94,11 @@ class Worker:
                 self._run_turn(turn)
         except LeaseLost as error:
             metrics.leases_lost_total.inc()
-            log("lease_lost", conversation=ticket.conversation.key, reason=str(error))
+            log("lease_lost", conversation=ticket.conversation.label, reason=str(error))
         except StoreDown as error:
-            log("store_down", where="turn", conversation=ticket.conversation.key, reason=str(error))
+            log("store_down", where="turn", conversation=ticket.conversation.label, reason=str(error))
         except Exception as error:  # noqa: BLE001  the lease runs out, the turn comes again, the fifth time it is parked
-            log_crash("turn_crashed", error, conversation=ticket.conversation.key)
+            log_crash("turn_crashed", error, conversation=ticket.conversation.label)
         finally:
             metrics.turn_seconds.observe(time.monotonic() - started)
             with self._idle:
@@ -151,6 +151,6 @@ class Worker:
         lease.expires = 0.0  # the turn's own thread sends nothing any more
         try:
             self._inbox.postpone(lease, timedelta(), reason="worker_stopping")
-            log("turn_handed_back", conversation=lease.ticket.conversation.key)
+            log("turn_handed_back", conversation=lease.ticket.conversation.label)
         except (LeaseLost, StoreDown) as error:
-            log("turn_not_handed_back", conversation=lease.ticket.conversation.key, reason=type(error).__name__)
+            log("turn_not_handed_back", conversation=lease.ticket.conversation.label, reason=type(error).__name__)

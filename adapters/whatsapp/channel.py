@@ -43,6 +43,7 @@ class WhatsApp(Channel[WhatsAppSettings]):
     limit = Limit(size=4096, measure=utf16_units)  # whether Meta counts UTF-16 or code points is not published
     dedupe_horizon = timedelta(days=8)  # Meta retries for up to 7 days (sheet §1.4)
     reply_window = timedelta(hours=24)
+    oldest_message = timedelta(days=7)
     largest_body = 3 * 1024 * 1024
 
     @property

@@ -413,15 +413,22 @@ def test_a_channel_that_is_gone_parks_its_turns_for_later(room: Room) -> None:
     assert room.parked() == ["channel_missing"]
 
 
-def test_a_message_older_than_the_reply_window_is_not_answered_but_parked(
-    room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(type(room.channel), "reply_window", timedelta(hours=24))
-    room.say("hello", age=25 * 3600)
+def test_a_message_that_comes_days_late_is_not_answered_but_parked(room: Room) -> None:
+    type(room.channel).oldest_message = timedelta(days=7)
+    room.say("hello", age=8 * 24 * 3600)
     room.run()
-    assert room.parked() == ["window_closed"]
+    assert room.parked() == ["too_old"]
     assert not room.channel.sent
     assert not room.model.asked
+
+
+def test_whether_an_answer_is_too_late_for_the_reply_window_is_the_platforms_to_say(room: Room) -> None:
+    type(room.channel).reply_window = timedelta(hours=24)
+    room.channel.outcomes.append(refused(Action.WINDOW))
+    room.say("hello", age=25 * 3600)
+    room.run()
+    assert len(room.channel.sent) == 1
+    assert room.parked() == ["refused_window"]
 
 
 def test_words_that_were_sent_a_short_while_ago_are_marked_as_repeated(room: Room) -> None:
