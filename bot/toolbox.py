@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
+from adapters.values import ConversationId
 from bot import config as configuration
 from bot import metrics
 from bot.logs import log
 from bot.reminders import Reminders
 from inference.tools import reminder
-from inference.tools.http import HttpCall, ToolHttp
+from inference.tools.http import SAFE, HttpCall, ToolHttp
 from inference.tools.loop import Toolbox
 from inference.tools.python import resolve
 from inference.tools.schema import Schema
@@ -48,6 +49,7 @@ def _built(name: str, table: configuration.Tool, http: ToolHttp, reminders: Remi
         schema=Schema(table.parameters),
         act=resolve(table.python) if table.python else _call(table, http),
         confirm={str(each): text for each, text in table.confirm_text.items()} if table.confirm else {},
+        reads=table.url is not None and table.method in SAFE,
         timeout=table.timeout,
         largest=table.max_result_chars,
     )
@@ -65,7 +67,13 @@ def _call(table: configuration.Tool, http: ToolHttp) -> Act:
     return partial(http.act, call)
 
 
-def _observe(tool: str, outcome: str, took: timedelta) -> None:
+def _observe(conversation: str, tool: str, outcome: str, took: timedelta) -> None:
     """No argument and no result: both are a customer's."""
     metrics.tool_calls_total.labels(tool=tool, outcome=outcome).inc()
-    log("tool_called", tool=tool, outcome=outcome, seconds=round(took.total_seconds(), 3))
+    log(
+        "tool_called",
+        conversation=ConversationId.of(conversation).label,
+        tool=tool,
+        outcome=outcome,
+        seconds=round(took.total_seconds(), 3),
+    )

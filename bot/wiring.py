@@ -123,10 +123,11 @@ def build_channels(config: Config, tokens: TokenStore) -> dict[str, Channel[Any]
 
 
 def build_assistants(config: Config, reminders: Reminders | None = None) -> dict[str, Assistant]:
-    """One assistant a table; all share the model's connections and its replicas' health. Raises
+    """One assistant a table; all share the model's connections and its replicas' health. *reminders* None: nobody
+    vouches for a customer, as in a terminal chat, and there are no tools. Raises
     :class:`bot.config.ConfigError` with the problems of every FAQ file."""
     model = build_model(config)
-    tools = build_tools(config.tools, ToolHttp(), reminders)
+    tools = {} if reminders is None else build_tools(config.tools, ToolHttp(), reminders)
     knowledge: dict[str, Knowledge] = {}
     problems: list[str] = []
     for name, settings in config.assistants.items():

@@ -82,7 +82,8 @@ class Assistant:
                 return Answer(text=confirm.dropped_line(question.texts), source=Source.TOOL)
             done = use.carry_out(pending) if verdict is Verdict.YES else None
         answer = self._answer(question, use, done, ends)
-        return _after(done, answer, question) if done else answer
+        answer = _after(done, answer, question) if done else answer
+        return replace(answer, acted=use is not None and use.acted)
 
     def _answer(self, question: Question, use: Use | None, done: Done | None, ends: float) -> Answer:
         passages = self._known(question.texts)

@@ -78,12 +78,14 @@ class Source(StrEnum):
 class Answer:
     """The text for the customer, in Markdown. *degraded* is "" or the reason why the model, though configured,
     did not answer (for the operator: no customer text). *pending*, if any, is what the customer was asked to
-    confirm: opaque, to be kept with the conversation and given back with its next question."""
+    confirm: opaque, to be kept with the conversation and given back with its next question. *acted*: something was
+    changed on the way to this answer, so that the question should not be asked anew without need."""
 
     text: str
     source: Source
     degraded: str = ""
     pending: str = ""
+    acted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,11 +31,12 @@ SHARE = 0.75
 Ask = Callable[[Sequence[ChatMessage], Sequence[ToolSpec]], Completion]
 """Asks the model, with the rounds so far after the question, and with the tools that it may call now."""
 
-Observe = Callable[[str, str, timedelta], None]
-"""Told of each call: the tool's name ("" for one that does not exist), a snake_case outcome, how long it took."""
+Observe = Callable[[str, str, str, timedelta], None]
+"""Told of each call: the conversation, the tool's name ("" for one that does not exist), a snake_case outcome, and
+how long it took."""
 
 
-def unobserved(tool: str, outcome: str, took: timedelta) -> None:
+def unobserved(conversation: str, tool: str, outcome: str, took: timedelta) -> None:
     """For whoever does not want to know."""
 
 
@@ -86,7 +87,8 @@ class Toolbox:
 
 @dataclass(slots=True, kw_only=True)
 class Use:
-    """The tools during one question. *ends*: `time.monotonic()` seconds. *known*: results of this turn's calls."""
+    """The tools during one question. *ends*: `time.monotonic()` seconds. *known*: results of this turn's calls.
+    *acted*: something may have been changed."""
 
     tools: Mapping[str, Tool]
     specs: Sequence[ToolSpec]
@@ -96,6 +98,7 @@ class Use:
     customer: Customer
     ends: float
     known: dict[tuple[str, str], str] = field(default_factory=dict)
+    acted: bool = False
 
     def run(self, ask: Ask, done: Done | None = None) -> Completion | Confirm:
         """The model's last words, or what the customer is to be asked. Raises ModelError."""
@@ -116,6 +119,9 @@ class Use:
         if not completion.text:
             raise ModelFailed(f"the answer is empty after tools were used (finish_reason {completion.finish})")
         return completion
+
+    def _observe(self, tool: str, outcome: str, took: timedelta = timedelta()) -> None:
+        self.observe(self.question.conversation, tool, outcome, took)
 
     # One round
 
@@ -147,9 +153,9 @@ class Use:
             arguments = tool.schema.read(call.arguments)
             what = confirm.described(tool.confirm, arguments, self.question.texts)
         except (BadArguments, ToolFailed) as error:
-            self.observe(tool.name, "invalid", timedelta())
+            self._observe(tool.name, "invalid")
             return [f"Not done: {error}."]
-        self.observe(tool.name, "asked", timedelta())
+        self._observe(tool.name, "asked")
         pending = Pending(
             tool=tool.name,
             arguments=arguments,
@@ -170,18 +176,19 @@ class Use:
         """What is to be done, or why not, in words."""
         tool = self.tools.get(call.name)
         if tool is None:
-            self.observe("", "unknown", timedelta())
+            self._observe("", "unknown")
             return f"Failed: there is no such tool. There are: {', '.join(self.tools)}."
         try:
             arguments = tool.schema.read(call.arguments)
         except BadArguments as error:
-            self.observe(tool.name, "invalid", timedelta())
+            self._observe(tool.name, "invalid")
             return f"Failed: {error}."
         key = action_key(self.question.turn, tool.name, arguments)
         return _Wanted(tool=tool, arguments=arguments, key=key)
 
     def _act(self, wanted: Sequence["_Wanted"]) -> list[ToolFailed | None]:
         """Acts, and remembers what the model is told of it; the failures."""
+        self.acted = self.acted or not all(each.tool.reads for each in wanted)
         left = timedelta(seconds=max(0.0, self.ends - time.monotonic()) * SHARE)
         longest = max((each.tool.timeout for each in wanted), default=timedelta())
         within = min(left, longest * (1 + (len(wanted) - 1) // AT_ONCE) + GRACE)
@@ -190,7 +197,7 @@ class Use:
         for each, result in zip(wanted, together(jobs, at_once=AT_ONCE, within=within), strict=True):
             result = TOO_LATE if result is None else result
             if result is TOO_LATE:
-                self.observe(each.tool.name, TOO_LATE.outcome, within)
+                self._observe(each.tool.name, TOO_LATE.outcome, within)
             self.known[each.name] = _told(result) if isinstance(result, ToolFailed) else result
             failures.append(result if isinstance(result, ToolFailed) else None)
         return failures
@@ -212,7 +219,7 @@ class Use:
         except ToolFailed as failure:
             result = failure
         outcome = result.outcome if isinstance(result, ToolFailed) else "ok"
-        self.observe(wanted.tool.name, outcome, timedelta(seconds=time.monotonic() - started))
+        self._observe(wanted.tool.name, outcome, timedelta(seconds=time.monotonic() - started))
         return result
 
     # What was confirmed

@@ -44,13 +44,14 @@ Act = Callable[[Arguments, Occasion], object]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """*confirm*: what is going to be done, by language, as templates of the arguments; empty: the customer is not
-    asked. *largest*: characters of a result that the model is shown."""
+    asked. *reads*: it changes nothing. *largest*: characters of a result that the model is shown."""
 
     name: str
     description: str
     schema: Schema
     act: Act
     confirm: Mapping[str, str] = field(default_factory=dict)
+    reads: bool = False
     timeout: timedelta = timedelta(seconds=10)
     largest: int = 4000
 

@@ -35,7 +35,8 @@ deadline = 20
 
 [assistants.default]
 company_name = "Test Shop"
-
+tools = [{tool_names}]
+{tools}
 [channels.wa]
 platform = "whatsapp"
 phone_number_id = "{wa.phone_number_id}"
@@ -78,6 +79,7 @@ class Town:
     port: int
     process: subprocess.Popen[bytes] | None = None
     ttl: int = 3600
+    tools: dict[str, str] = field(default_factory=dict)
     started: list[int] = field(default_factory=list)
 
     @property
@@ -92,6 +94,8 @@ class Town:
                 port=self.port,
                 folder=self.folder,
                 ttl=self.ttl,
+                tool_names=", ".join(f'"{name}"' for name in self.tools),
+                tools="\n".join(f"[tools.{name}]\n{table}" for name, table in self.tools.items()),
                 model=self.model.url,
                 wa=self.whatsapp,
                 corp=self.wecom,

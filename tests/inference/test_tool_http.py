@@ -158,6 +158,16 @@ def test_an_error_is_told_by_its_status_and_nothing_of_its_body(
     assert failure(HttpCall(url=service.url + "/")).unsure is False
 
 
+def test_no_cookie_of_one_customers_call_goes_into_the_next(service: RecordingServer) -> None:
+    service._platform = lambda _: json_answer({}, headers={"Set-Cookie": "session=ana"})
+    http, call = ToolHttp(), HttpCall(url=service.url + "/")
+    for _ in range(2):
+        http.act(
+            call, {}, Occasion(customer=ANA, conversation="c", now=NOW, key="k", deadline=timedelta(seconds=5))
+        )
+    assert [seen.headers.get("cookie") for seen in service.calls] == [None, None]
+
+
 def test_no_redirect_is_followed(service: RecordingServer) -> None:
     service._platform = lambda _: json_answer({}, status=302, headers={"Location": service.url + "/elsewhere"})
     failure(HttpCall(url=service.url + "/"))

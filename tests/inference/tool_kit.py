@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -29,7 +29,7 @@ NUMBER = {"type": "string", "pattern": "^[0-9]{1,12}$"}
 def question(*texts: str, customer: Customer | None = ANA, **fields: Any) -> Question:
     return Question(
         **{
-            "conversation": "c",
+            "conversation": "shop:twin:ana",
             "history": (),
             "texts": texts or ("Where is my order 1001?",),
             "now": NOW,
@@ -77,7 +77,7 @@ class Counter:
     @property
     def assistant(self) -> Assistant:
         box = Toolbox(
-            self.tools, rounds=self.rounds, observe=lambda name, what, _: self.observed.append((name, what))
+            self.tools, rounds=self.rounds, observe=lambda _, name, what, __: self.observed.append((name, what))
         )
         return Assistant(self.model, NoKnowledge(), AssistantSettings(max_reply_chars=5000, max_tokens=5000), box)
 
@@ -109,7 +109,7 @@ ORDER = "/customers/{customer.channel}/{customer.user}/orders/{order_number}"
 
 def order_status(url: str) -> Tool:
     call = HttpCall(url=url + ORDER, headers=AUTHORIZED, result="order")
-    return tool(partial(ToolHttp().act, call))
+    return replace(tool(partial(ToolHttp().act, call)), reads=True)
 
 
 def cancel_order(url: str, *, seconds: float = 5) -> Tool:
