@@ -4,13 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: run test check format faults bench clean
+.PHONY: run test test-vllm check format faults bench clean
 
 run: $(STAMP)  ## start everything; with no configuration, the sandbox and an example shop
 	$(BIN)/frontdesk run $(ARGS)
 
 test: $(STAMP)  ## every test that finishes in minutes
-	$(BIN)/python -m pytest -n 2 -m "not faults" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not faults and not vllm" $(ARGS)
+
+test-vllm: $(STAMP)  ## the model's client against a real vLLM; the first time it makes .venv-vllm (2.5 GB)
+	$(BIN)/python -m tests.vllm.environment
+	$(BIN)/python -m pytest -m vllm tests/vllm $(ARGS)
 
 check: $(STAMP)  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -1,15 +1,19 @@
-"""What every :class:`inference.values.Model` does, whoever speaks: the twin and the real client inherit this."""
+"""What every :class:`inference.values.Model` does, whoever speaks: the twin and the real client inherit this.
+
+Where a server can be told what to say, it is `ModelContract`; before a real model it is `AnswersContract`.
+"""
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import cycle, islice
 
 import pytest
 
 from inference.errors import ContextTooLong, ModelBusy, ModelError, ModelFailed, ModelRefused
-from inference.values import ChatMessage, Completion, Model
+from inference.values import ChatMessage, Completion, Model, ToolSpec
 
 SECRET = "my card number is 4111 1111"
 
@@ -18,14 +22,48 @@ def said(text: str, role: str = "user") -> ChatMessage:
     return ChatMessage(role=role, content=text)
 
 
-class Stage(ABC):
-    """A model and the strings that move it."""
+class AnyStage(ABC):
+    """A model and what moves it. *cue* is the question that is asked where a test names none; *preamble* is what an
+    answer costs before its first word, in tokens."""
 
     model: Model
+    cue: str = "Hello"
+    preamble: int = 0
 
     @abstractmethod
     def say(self, text: str) -> None:
-        """Every answer is *text* from now on; "" is an empty reply."""
+        """Every answer to the cue is *text* from now on; "" is an empty reply."""
+
+    @abstractmethod
+    def quiz(self) -> Mapping[str, str]:
+        """From now on: questions, and the answer to each."""
+
+    @abstractmethod
+    def stall(self) -> None:
+        """No answer to the cue ends in good time from now on."""
+
+    @abstractmethod
+    def fail(self, error: type[ModelError]) -> None:
+        """The next call ends in *error*."""
+
+    def ask(
+        self,
+        *messages: ChatMessage,
+        seconds: float = 10,
+        max_tokens: int = 512,
+        tools: Sequence[ToolSpec] = (),
+    ) -> Completion:
+        return self.model.complete(
+            messages or (said(self.cue),),
+            conversation="whatsapp:1:2",
+            deadline=timedelta(seconds=seconds),
+            max_tokens=max_tokens,
+            tools=tools,
+        )
+
+
+class Stage(AnyStage):
+    """A model that says what it is told to."""
 
     @abstractmethod
     def echo(self) -> None:
@@ -36,54 +74,45 @@ class Stage(ABC):
         """Every answer takes *delay* from now on."""
 
     @abstractmethod
-    def fail(self, error: type[ModelError]) -> None:
-        """The next call ends in *error*."""
-
-    @abstractmethod
     def heard(self) -> list[list[tuple[str, str]]]:
         """The messages of each call so far, as (role, content)."""
 
-    def ask(self, *messages: ChatMessage, seconds: float = 10, max_tokens: int = 512) -> Completion:
-        return self.model.complete(
-            messages or (said("Hello"),),
-            conversation="whatsapp:1:2",
-            deadline=timedelta(seconds=seconds),
-            max_tokens=max_tokens,
-        )
+    def quiz(self) -> Mapping[str, str]:
+        self.echo()
+        self.dwell(timedelta(seconds=0.2))
+        return {question: question for question in (f"question {number}" for number in range(64))}
+
+    def stall(self) -> None:
+        self.dwell(timedelta(seconds=20))
 
 
-class ModelContract:
+class AnswersContract:
     """Subclasses give the fixture `stage`."""
 
-    def test_an_answer_is_the_models_text_with_its_usage(self, stage: Stage) -> None:
+    def test_an_answer_is_the_models_text_with_its_usage(self, stage: AnyStage) -> None:
         stage.say("Your parcel leaves today.")
         completion = stage.ask()
         assert (completion.text, completion.finish) == ("Your parcel leaves today.", "stop")
         assert completion.prompt_tokens > 0
         assert completion.completion_tokens > 0
 
-    def test_the_model_hears_every_message_in_order_and_unchanged(self, stage: Stage) -> None:
-        messages = [said("规则 {a}", "system"), said("一\n二\t✅ 👩‍👧"), said("", "assistant"), said('"\\ \u2028')]
-        stage.ask(*messages)
-        assert stage.heard() == [[(message.role, message.content) for message in messages]]
-
-    def test_chinese_and_emoji_come_back_whole(self, stage: Stage) -> None:
+    def test_chinese_and_emoji_come_back_whole(self, stage: AnyStage) -> None:
         stage.say("退款已到账 ✅，请查收 👨‍👩‍👧‍👦。")
         assert stage.ask().text == "退款已到账 ✅，请查收 👨‍👩‍👧‍👦。"
 
-    def test_an_answer_that_ran_out_of_tokens_is_flagged(self, stage: Stage) -> None:
+    def test_an_answer_that_ran_out_of_tokens_is_flagged(self, stage: AnyStage) -> None:
         stage.say("one two three four five six seven eight nine ten")
-        completion = stage.ask(max_tokens=4)
+        completion = stage.ask(max_tokens=stage.preamble + 4)
         assert completion.finish == "length"
         assert 0 < len(completion.text) < len("one two three four five six seven eight nine ten")
 
-    def test_an_empty_reply_is_a_failure(self, stage: Stage) -> None:
+    def test_an_empty_reply_is_a_failure(self, stage: AnyStage) -> None:
         stage.say("")
         with pytest.raises(ModelFailed):
             stage.ask()
 
-    def test_the_deadline_ends_a_slow_answer(self, stage: Stage) -> None:
-        stage.dwell(timedelta(seconds=20))
+    def test_the_deadline_ends_a_slow_answer(self, stage: AnyStage) -> None:
+        stage.stall()
         started = time.monotonic()
         with pytest.raises(ModelError):
             stage.ask(seconds=0.4)
@@ -91,7 +120,7 @@ class ModelContract:
 
     @pytest.mark.parametrize("error", [ModelBusy, ModelFailed, ModelRefused, ContextTooLong])
     def test_each_error_is_told_apart_and_the_next_call_is_served(
-        self, stage: Stage, error: type[ModelError]
+        self, stage: AnyStage, error: type[ModelError]
     ) -> None:
         stage.fail(error)
         with pytest.raises(ModelError) as caught:
@@ -101,7 +130,7 @@ class ModelContract:
         assert stage.ask().text == "Back again."
 
     @pytest.mark.parametrize("error", [ModelBusy, ModelFailed, ModelRefused, ContextTooLong])
-    def test_no_error_repeats_a_customers_words(self, stage: Stage, error: type[ModelError]) -> None:
+    def test_no_error_repeats_a_customers_words(self, stage: AnyStage, error: type[ModelError]) -> None:
         stage.fail(error)
         with pytest.raises(error) as caught:
             stage.ask(said(SECRET))
@@ -109,15 +138,21 @@ class ModelContract:
         assert "4111" not in shown
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
-    def test_sixty_four_at_once_each_get_their_own_answer(self, stage: Stage) -> None:
-        stage.echo()
-        stage.dwell(timedelta(seconds=0.2))
-        questions = [f"question {number}" for number in range(64)]
+    def test_sixty_four_at_once_each_get_their_own_answer(self, stage: AnyStage) -> None:
+        answers = stage.quiz()
+        questions = list(islice(cycle(answers), 64))
         with ThreadPoolExecutor(64) as pool:
-            answers: Sequence[str] = list(pool.map(lambda text: stage.ask(said(text)).text, questions))
-        assert answers == questions
+            given = list(pool.map(lambda text: stage.ask(said(text)).text, questions))
+        assert given == [answers[question] for question in questions]
 
-    def test_it_is_available_until_it_is_known_not_to_be(self, stage: Stage) -> None:
+    def test_it_is_available_until_it_is_known_not_to_be(self, stage: AnyStage) -> None:
         assert stage.model.available()
         stage.ask()
         assert stage.model.available()
+
+
+class ModelContract(AnswersContract):
+    def test_the_model_hears_every_message_in_order_and_unchanged(self, stage: Stage) -> None:
+        messages = [said("规则 {a}", "system"), said("一\n二\t✅ 👩‍👧"), said("", "assistant"), said('"\\ \u2028')]
+        stage.ask(*messages)
+        assert stage.heard() == [[(message.role, message.content) for message in messages]]
