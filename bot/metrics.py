@@ -43,6 +43,13 @@ turn_seconds = Histogram("frontdesk_turn_seconds", "One claim of a turn", regist
 answer_seconds = Histogram(
     "frontdesk_answer_seconds", "The assistant's answer, by its source", ("source",), registry=_own, buckets=_SLOW
 )
+model_attempts_total = Counter(
+    "frontdesk_model_attempts",
+    "Requests to a model replica: answered, busy, failed, refused or too_long",
+    ("replica", "result"),
+    registry=_own,
+)
+model_tokens_total = Counter("frontdesk_model_tokens", "Tokens as vLLM counts them", ("kind",), registry=_own)
 sends_total = Counter(
     "frontdesk_sends", "Parts sent to a platform, by outcome", ("channel", "outcome"), registry=_own
 )

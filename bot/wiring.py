@@ -43,7 +43,7 @@ from inference.request import Voice
 from inference.tools.http import ToolHttp
 from inference.tools.loop import Toolbox
 from inference.values import Knowledge
-from inference.vllm import VllmModel
+from inference.vllm import Attempt, VllmModel
 from sessions.engine import RedisInbox
 from sessions.errors import StoreDown
 from sessions.inbox import Inbox
@@ -153,8 +153,16 @@ def build_model(config: Config) -> VllmModel | None:
         name=wanted.name,
         api_key=wanted.api_key.get_secret_value(),
         limits=Limits(connect=wanted.connect, first=wanted.first_token, between=wanted.between_tokens),
+        watch=_count,
     )
     return model.tuned(replace(model.voice, priority=0)) if wanted.priority else model
+
+
+def _count(attempt: Attempt) -> None:
+    metrics.model_attempts_total.labels(replica=attempt.replica, result=attempt.result).inc()
+    if done := attempt.completion:
+        metrics.model_tokens_total.labels(kind="prompt").inc(done.prompt_tokens)
+        metrics.model_tokens_total.labels(kind="completion").inc(done.completion_tokens)
 
 
 def _voice(settings: configuration.Assistant, usual: Voice) -> Voice:

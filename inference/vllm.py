@@ -4,7 +4,7 @@ Everything an attempt can meet is a row of :mod:`inference.trouble`; this file d
 shown to the customer before the answer is whole, so a repeat is never seen; it is made where it is safe and cheap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,13 +21,29 @@ from tenacity import (
 
 from inference.budget import LARGER_BUDGET
 from inference.deadline import Clock
-from inference.errors import ContextTooLong, ModelFailed, ModelRefused
+from inference.errors import ContextTooLong, ModelBusy, ModelError, ModelFailed, ModelRefused
 from inference.exchange import Limits, Wire
 from inference.prober import Prober
 from inference.replicas import Replica, Replicas
 from inference.request import Voice, conversation_fields
 from inference.trouble import NO_REPLICA, TOO_LATE, AttemptFailed, Health, Repeat
 from inference.values import ChatMessage, Completion, ToolSpec
+
+RESULTS: Mapping[type[ModelError], str] = {
+    ModelBusy: "busy",
+    ModelFailed: "failed",
+    ModelRefused: "refused",
+    ContextTooLong: "too_long",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request and what became of it, for whoever counts. *result*: answered, or one of RESULTS."""
+
+    replica: str
+    result: str
+    completion: Completion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +64,8 @@ class VllmModel:
     """A :class:`~inference.values.Model`. Thread-safe: all turns of a process share one. It has no thread but the
     prober's, and that only while a replica is out.
 
-    *replicas* are base URLs ending in /v1. *connections*: kept open a replica.
+    *replicas* are base URLs ending in /v1. *connections*: kept open a replica. *watch* is told of every attempt:
+    what vLLM counts misses those that it refused or that were given up (sheet §6).
     """
 
     def __init__(
@@ -60,10 +77,12 @@ class VllmModel:
         limits: Limits | None = None,
         patience: Patience | None = None,
         connections: int = 1000,
+        watch: Callable[[Attempt], None] = lambda _: None,
     ) -> None:
         self._replicas = Replicas(replicas)
         self._wire = Wire(api_key, limits or Limits(), connections=connections)
         self._patience = patience or Patience()
+        self._watch = watch
         self._prober = Prober(self._replicas, lambda replica: self._wire.probe(replica.url, name))
         self.voice = Voice(model=name)
 
@@ -88,6 +107,7 @@ class VllmModel:
             replicas=self._replicas,
             prober=self._prober,
             patience=self._patience,
+            watch=self._watch,
             conversation=conversation,
             clock=Clock(deadline),
         )
@@ -124,6 +144,7 @@ class _Call:
     replicas: Replicas
     prober: Prober
     patience: Patience
+    watch: Callable[[Attempt], None]
     conversation: str
     clock: Clock
     failed_at: list[Replica] = field(default_factory=list)
@@ -149,7 +170,7 @@ class _Call:
                 raise AttemptFailed(NO_REPLICA)
             began = self.replicas.now()
             try:
-                return self.wire.ask(
+                completion = self.wire.ask(
                     f"{replica.url}/chat/completions",
                     body,
                     where=replica.name,
@@ -158,11 +179,14 @@ class _Call:
                     alive=lambda: self.replicas.note(replica, Health.UP, began=began),
                 )
             except AttemptFailed as failed:
+                self.watch(Attempt(replica=replica.name, result=RESULTS[failed.rule.error]))
                 self.failed_at.append(replica)
                 self.replicas.note(replica, failed.rule.health, failed.retry_after)
                 if failed.rule.health in (Health.DOWN, Health.DRAINING):
                     self.prober.wake()
                 raise
+            self.watch(Attempt(replica=replica.name, result="answered", completion=completion))
+            return completion
 
     def _may_repeat(self, error: BaseException) -> bool:
         rule = error.rule if isinstance(error, AttemptFailed) else None

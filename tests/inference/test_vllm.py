@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -14,9 +15,9 @@ from inference.errors import ContextTooLong, ModelBusy, ModelError, ModelFailed,
 from inference.exchange import Limits
 from inference.request import Voice
 from inference.values import Completion
-from inference.vllm import VllmModel
+from inference.vllm import Attempt, VllmModel
 from tests.contracts.model import SECRET, ModelContract, Stage, said
-from tests.inference.conftest import Connect
+from tests.inference.conftest import EAGER, QUICK, Connect
 
 FINE = "Thank you for your message. How can I help?"
 DEADLINE = 2.0
@@ -309,3 +310,17 @@ def test_a_thousand_wait_at_once_and_the_client_starts_no_thread(patient: Server
         assert all(answer.result().text == FINE for answer in answers)
     ours = [name for name in threads if "process_request_thread" not in name and "serve_forever" not in name]
     assert set(ours) == before
+
+
+def test_every_attempt_is_told_with_what_became_of_it(server: ScriptedModelServer) -> None:
+    told: list[Attempt] = []
+    model = VllmModel([server.url], "gpt-oss-20b", limits=QUICK, patience=EAGER, watch=told.append)
+    server.script("busy", "500", "behaves", "400 too long")
+    for _ in range(2):
+        with suppress(ContextTooLong):
+            model.complete([said("hi")], conversation="c", deadline=timedelta(seconds=10), max_tokens=99)
+    model.close()
+    assert [attempt.result for attempt in told] == ["busy", "failed", "answered", "too_long"]
+    assert told[2].completion
+    assert told[2].completion.prompt_tokens > 0
+    assert {attempt.replica for attempt in told} == {f"127.0.0.1:{server.port}"}

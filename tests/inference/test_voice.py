@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import metrics
 from bot.sandbox.model import ScriptedModelServer
 from bot.wiring import build_assistants, read_config
 from inference.values import Question
@@ -77,3 +78,11 @@ def test_each_assistant_has_its_own_rules_and_hears_nothing_of_the_others(
     assert "shoes" not in night
     assert "night" in night
     assert "night" not in shoes
+
+
+def test_attempts_and_tokens_are_counted_for_the_operator(requests: list[dict[str, object]]) -> None:
+    sample = metrics.model_attempts_total.collect()
+    answered = [it for metric in sample for it in metric.samples if it.labels.get("result") == "answered"]
+    assert sum(it.value for it in answered) >= len(requests)
+    tokens = [it for metric in metrics.model_tokens_total.collect() for it in metric.samples]
+    assert {it.labels["kind"] for it in tokens} == {"prompt", "completion"}
