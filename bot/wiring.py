@@ -28,10 +28,10 @@ from bot import config as configuration
 from bot import metrics
 from bot.announcer import Announcer
 from bot.config import Config
-from bot.logs import log
 from bot.reminders import Reminders
 from bot.rules import TurnRules
 from bot.sandbox.mount import blueprint as sandbox_blueprint
+from bot.store_check import trust
 from bot.toolbox import build_tools, toolbox
 from bot.turn import TurnEngine
 from bot.web import create_app
@@ -45,7 +45,6 @@ from inference.tools.loop import Toolbox
 from inference.values import Knowledge
 from inference.vllm import Attempt, VllmModel
 from sessions.engine import RedisInbox
-from sessions.errors import StoreDown
 from sessions.inbox import Inbox
 from sessions.schedule import RedisSchedule
 from sessions.store import RedisStore
@@ -97,7 +96,7 @@ def open_desk(config: Config, redis_url: str, *, role: Role) -> Desk:
     """Connects lazily: a Redis that is down now is met at the first use. Raises
     :class:`~sessions.errors.UnsafeStore` if it may lose accepted messages."""
     store = RedisStore.open(redis_url, patience=PATIENCE[role], connections=_connections(config, role))
-    _warn_of_unsafe(store, allow_volatile=config.redis.allow_volatile)
+    trust(store, allow_volatile=config.redis.allow_volatile)
     tokens = RedisTokenStore(store)
     return Desk(
         config=config,
@@ -239,11 +238,3 @@ def worker_of(desk: Desk) -> Worker:
 
 def _connections(config: Config, role: Role) -> int:
     return {"web": config.server.threads + 4, "worker": 128, "tool": 4}[role]
-
-
-def _warn_of_unsafe(store: RedisStore, *, allow_volatile: bool) -> None:
-    try:
-        for warning in store.check_durable(allow_volatile=allow_volatile):
-            log("redis_warning", level="warning", reason=warning)
-    except StoreDown as error:
-        log("store_down", level="warning", where="start", reason=str(error))
