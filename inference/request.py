@@ -13,7 +13,8 @@ class Voice:
 
     *reasoning_effort* "" is for models that do not think; gpt-oss knows low, medium and high, and changing it
     loses the prefix cache (sheet §7). *cache_salt* keeps one tenant's prefix cache apart from another's.
-    *priority*: lower is earlier, only where the server runs with `--scheduling-policy priority`, else a 400.
+    *priority*: lower is earlier, where the server runs with `--scheduling-policy priority`; elsewhere vLLM's help
+    promises a 400, and 0.32.0 was seen to ignore it.
     *extra* are further fields of the request, and win; vLLM ignores names that it does not know (sheet §3).
     """
 
