@@ -10,7 +10,7 @@ from datetime import UTC, timedelta, tzinfo
 
 from inference.errors import ContextTooLong, ModelError, ModelFailed
 from inference.faq import CERTAIN
-from inference.language import handover_line
+from inference.language import greeting_line, handover_line, only_greets
 from inference.prompt import Prompt, system_prompt
 from inference.shorten import shorten, without_unfinished
 from inference.tools import confirm
@@ -143,6 +143,8 @@ class Assistant:
         return sorted(best.values(), key=lambda passage: -passage.score)[:MOST_PASSAGES]
 
     def _without_model(self, question: Question, passages: Sequence[Passage], degraded: str) -> Answer:
+        if only_greets(question.texts):
+            return Answer(text=greeting_line(question.texts), source=Source.FAQ, degraded=degraded)
         if passages and passages[0].score >= self._settings.certain:
             return Answer(text=passages[0].answer, source=Source.FAQ, degraded=degraded)
         text = self._settings.fallback_text or self._settings.handover(question.texts)

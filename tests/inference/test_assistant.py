@@ -67,6 +67,13 @@ def test_without_a_model_what_nobody_knows_is_handed_over_in_the_customers_langu
     assert assistant(None).answer(question(text)) == Answer(text=line, source=Source.HANDOVER)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"), [("你好！", "您好！请问有什么可以帮您？"), (" Hello ", "Hello! How can I help you?")]
+)
+def test_without_a_model_a_greeting_is_returned_and_nobody_is_called(text: str, line: str) -> None:
+    assert assistant(None).answer(question(text)) == Answer(text=line, source=Source.FAQ)
+
+
 def test_the_operators_own_handover_text_is_used() -> None:
     assert assistant(None, fallback_text="Call us.").answer(question("Are you hiring?")).text == "Call us."
     spoken = assistant(None, handover=lambda texts: f"{len(texts)} texts").answer(question("x", "y"))
