@@ -110,6 +110,12 @@ def test_a_reminder_whose_message_is_gone_is_dropped(desk: RedisDesk) -> None:
     assert (desk.mailboxes(), list(desk.tickets())) == ({}, [])
 
 
+def test_a_time_is_rounded_up_to_the_millisecond(desk: RedisDesk) -> None:
+    """So that no reminder comes before its time."""
+    desk.schedule().schedule(reminder(), due=datetime(1970, 1, 1, 0, 0, 0, 5001, tzinfo=UTC), name="r1")
+    assert desk.store.command("ZRANGE", desk.keys.home(conversation()).later, 0, -1, "WITHSCORES")[1] == b"6"
+
+
 def test_a_schedule_and_an_inbox_find_each_other_as_they_are_shipped(redis_store: RedisStore) -> None:
     inbox, schedule = RedisInbox(redis_store, consumer="one"), RedisSchedule(redis_store)
     for number in range(40):
