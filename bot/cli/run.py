@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def run(config: Path | None) -> None:
     """Start everything, and keep it running.
 
-    The web process, a worker, and Redis if none is configured. Without any configuration it also plays three
+    The web process, a worker, and Redis if none is configured. Without any configuration it also plays the
     platforms, with a page to write as a customer: open the address that it prints. What dies is started again;
     SIGTERM or Ctrl-C stops all in order within 30 seconds.
 

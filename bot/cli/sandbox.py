@@ -13,8 +13,8 @@ import click
 def sandbox(host: str, port: int, bot: str, print_config: bool) -> None:
     """Play the platforms on this machine, faults included.
 
-    WhatsApp, WeCom and DingTalk, with a page at /sandbox/. `frontdesk run` without a configuration starts this by
-    itself.
+    WhatsApp, WeCom, DingTalk, Feishu and Telegram, with a page at /sandbox/. `frontdesk run` without a
+    configuration starts this by itself.
 
     \b
     Examples:

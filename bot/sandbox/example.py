@@ -1,5 +1,5 @@
-"""The configuration that wires three channels and two tools to the local fakes: what `frontdesk run` uses when
-there is none. The tools are used once a model is configured."""
+"""The configuration that wires a channel for each platform and two tools to the local fakes: what `frontdesk run`
+uses when there is none. The tools are used once a model is configured."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from typing import Any
 
 from bot.sandbox import shop
 from bot.sandbox.dingtalk import DingTalkPlatform
+from bot.sandbox.feishu import FeishuPlatform
+from bot.sandbox.telegram import TelegramPlatform
 from bot.sandbox.wecom import WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform
 
@@ -15,6 +17,7 @@ def config(sandbox_url: str, *, company_name: str = "Example Shop") -> dict[str,
     """Tables as in frontdesk.toml; *sandbox_url* is where the sandbox server listens."""
     base = sandbox_url.rstrip("/")
     whatsapp, wecom, dingtalk = WhatsAppPlatform(), WeComPlatform(), DingTalkPlatform()
+    feishu, telegram = FeishuPlatform(), TelegramPlatform()
     return {
         "assistants": {"default": {"company_name": company_name, "tools": ["order_status", "set_reminder"]}},
         "tools": {"order_status": order_status(f"{base}/shop"), "set_reminder": {"builtin": "set_reminder"}},
@@ -44,6 +47,22 @@ def config(sandbox_url: str, *, company_name: str = "Example Shop") -> dict[str,
                 "mode": "http",
                 "api_base": f"{base}/dingtalk",
                 "oapi_base": f"{base}/dingtalk",
+            },
+            "feishu": {
+                "platform": "feishu",
+                "app_id": feishu.app_id,
+                "app_secret": feishu.app_secret,
+                "verification_token": feishu.verification_token,
+                "encrypt_key": feishu.encrypt_key,
+                "bot_open_id": feishu.bot_open_id,
+                "api_base": f"{base}/feishu",
+            },
+            "telegram": {
+                "platform": "telegram",
+                "bot_token": telegram.bot_token,
+                "webhook_secret": telegram.webhook_secret,
+                "username": telegram.username,
+                "api_base": f"{base}/telegram",
             },
         },
     }

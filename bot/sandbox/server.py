@@ -1,8 +1,8 @@
-"""One process with all three platforms, and the page to play them by hand.
+"""One process with all platforms, and the page to play them by hand.
 
 | path | what |
 |---|---|
-| /whatsapp /wecom /dingtalk | what a bot calls: its `api_base` (DingTalk: `oapi_base` too) |
+| /whatsapp /wecom /dingtalk /feishu /telegram | what a bot calls: its `api_base` (DingTalk: `oapi_base` too) |
 | /shop | what the example's tools call (:mod:`bot.sandbox.shop`) |
 | /sandbox/ | the page |
 | /_sim/ | GET: the state of every platform |
@@ -12,7 +12,7 @@
 
     python -m bot.sandbox.server --port 8090 --bot http://127.0.0.1:8080
 
-plays against channels named whatsapp, wecom and dingtalk at that address (see :mod:`bot.sandbox.example`).
+plays against channels of the same names at that address (see :mod:`bot.sandbox.example`).
 """
 
 import argparse
@@ -28,9 +28,11 @@ from typing import Any
 
 from bot.sandbox import control
 from bot.sandbox.dingtalk import DingTalkPlatform
+from bot.sandbox.feishu import FeishuPlatform
 from bot.sandbox.platform import Platform
 from bot.sandbox.serving import Answer, Incoming, Server, answer_json
 from bot.sandbox.shop import Shop
+from bot.sandbox.telegram import TelegramPlatform
 from bot.sandbox.wecom import WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform
 
@@ -44,7 +46,7 @@ PAGE_HEADERS = {
 
 
 class Sandbox:
-    """The three platforms and the example shop behind one address. `platforms` maps their names to them."""
+    """The platforms and the example shop behind one address. `platforms` maps their names to them."""
 
     def __init__(self, bot_url: str = "http://127.0.0.1:8080") -> None:
         """*bot_url*: where the bot serves /webhooks/<platform>."""
@@ -55,6 +57,8 @@ class Sandbox:
             "whatsapp": whatsapp,
             "wecom": WeComPlatform(webhook_url=f"{bot}/webhooks/wecom", strangers=False),
             "dingtalk": DingTalkPlatform(webhook_url=f"{bot}/webhooks/dingtalk", strangers=False),
+            "feishu": FeishuPlatform(webhook_url=f"{bot}/webhooks/feishu", strangers=False),
+            "telegram": TelegramPlatform(webhook_url=f"{bot}/webhooks/telegram", strangers=False),
         }
         for platform in self.platforms.values():
             platform.redelivers = True

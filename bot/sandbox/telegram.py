@@ -63,6 +63,8 @@ class TelegramPlatform(Platform[dict[str, Any]]):
         self._chats: set[str] = set()
         self._rates: dict[str, Bucket] = {}
         self._revoked = False
+        self._first = int(self.clock.now().timestamp() * 1000)
+        """Message numbers begin here: a platform that is started anew repeats none that a bot may remember."""
 
     @property
     def bot_id(self) -> int:
@@ -88,7 +90,7 @@ class TelegramPlatform(Platform[dict[str, Any]]):
 
     def customers(self) -> Sequence[Mapping[str, str]]:
         return (
-            {"user": "5200000000123", "name": "Ana Torres", "hint": "member"},
+            {"user": "5200000000123", "name": "Ana Torres", "hint": "private"},
             {"user": "5200000000456", "name": "王芳", "hint": "group", "place": "-1002000000789"},
         )
 
@@ -105,7 +107,7 @@ class TelegramPlatform(Platform[dict[str, Any]]):
         mention: bool = True,
     ) -> Delivery:
         """Posts one text message. In a *group* the bot is mentioned first, unless *mention* is False."""
-        at, number = self.clock.now(), message_id or str(self._new_number())
+        at, number = self.clock.now(), message_id or str(self._first + self._new_number())
         called = f"@{self.username} " if group and mention else ""
         chat: dict[str, Any] = {"id": int(group or user), "type": "supergroup" if group else "private"}
         message: dict[str, Any] = {
@@ -120,7 +122,7 @@ class TelegramPlatform(Platform[dict[str, Any]]):
         with self._guard:
             self._chats.add(group or user)
         said = Said(user=user, name=name or user, text=text, message_id=number, place=group, at=at)
-        return self._deliver(said, {"update_id": 900_000_000 + self._new_number(), "message": message})
+        return self._deliver(said, {"update_id": self._first + self._new_number(), "message": message})
 
     def compose(self, message: dict[str, Any]) -> Post:
         answer = answer_json(message)
@@ -153,7 +155,7 @@ class TelegramPlatform(Platform[dict[str, Any]]):
         chat = self._chat(body)
         text = self._parsed(body)
         self._check_rate(chat)
-        now, number = self.clock.now(), self._new_number()
+        now, number = self.clock.now(), self._first + self._new_number()
         self.journal.add(SentMessage(to=chat, text=text, key="", at=now, raw=body, platform_id=str(number)))
         result = {"message_id": number, "chat": {"id": int(chat)}, "date": int(now.timestamp()), "text": text}
         return answer_json({"ok": True, "result": result})

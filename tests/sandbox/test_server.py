@@ -17,7 +17,7 @@ from bot.sandbox.server import Sandbox
 from tests.fakes import RecordingServer
 from tests.sandbox.bots import recording_bot, wait_until
 
-PLATFORMS = ("whatsapp", "wecom", "dingtalk")
+PLATFORMS = ("whatsapp", "wecom", "dingtalk", "feishu", "telegram")
 PAGE = resources.files("bot.sandbox").joinpath("page")
 
 

@@ -104,6 +104,16 @@ def test_a_redelivery_is_the_same_update(platform: TelegramPlatform, bot: Record
     assert bot.calls[0].body == bot.calls[1].body
 
 
+def test_a_platform_that_is_started_anew_repeats_no_number(
+    platform: TelegramPlatform, bot: RecordingServer, channel: Telegram
+) -> None:
+    platform.say("before")
+    with TelegramPlatform(webhook_url=platform.webhook_url) as another:
+        another.say("after")
+    keys = {received(channel, call)[0].key for call in bot.calls}
+    assert len(keys) == 2
+
+
 def test_an_update_comes_again_until_it_is_answered(platform: TelegramPlatform, bot: RecordingServer) -> None:
     platform.redelivers, platform.speed = True, 100.0
     bot.faults.extend([Answer(status=500)] * 2)

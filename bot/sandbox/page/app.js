@@ -6,9 +6,9 @@ import { Story } from './story.js';
 import { chooseLanguage, currentLanguage, text } from './texts.js';
 import { drawFigures, drawWire } from './wire.js';
 
-const NAMES = { whatsapp: 'WhatsApp', wecom: 'WeCom 企业微信', dingtalk: 'DingTalk 钉钉' };
+const NAMES = { whatsapp: 'WhatsApp', wecom: 'WeCom 企业微信', dingtalk: 'DingTalk 钉钉', feishu: 'Feishu 飞书', telegram: 'Telegram' };
 const KINDS = ['said', 'shown', 'sign', 'webhook', 'call'];
-const TROUBLES = { whatsapp: ['redeliver', 'lost', 'busy', 'rate', 'slow'], wecom: ['redeliver', 'lost', 'busy', 'token', 'slow'], dingtalk: ['redeliver', 'lost', 'rate', 'session', 'slow'] };
+const TROUBLES = { whatsapp: ['redeliver', 'lost', 'busy', 'rate', 'slow'], wecom: ['redeliver', 'lost', 'busy', 'token', 'slow'], dingtalk: ['redeliver', 'lost', 'rate', 'session', 'slow'], feishu: ['redeliver', 'lost', 'busy', 'rate', 'token'], telegram: ['redeliver', 'lost', 'busy', 'rate', 'slow'] };
 
 const story = new Story();
 let platforms = [];

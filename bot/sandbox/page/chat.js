@@ -26,7 +26,7 @@ export function isTyping(customer, story) {
 }
 
 function drawHead(platform, customer, typing) {
-  const presence = { whatsapp: 'presenceWhatsapp', wecom: 'presenceWecom', dingtalk: 'presenceDingtalk' }[platform];
+  const presence = { whatsapp: 'presenceWhatsapp', wecom: 'presenceWecom', dingtalk: 'presenceDingtalk', feishu: 'presenceFeishu', telegram: 'presenceTelegram' }[platform];
   find('peer').textContent = customer.place ? text('group') : text('shop');
   find('presence').textContent = typing ? text('typing') : text(presence);
   find('presence').classList.toggle('busy', typing);

@@ -1,4 +1,5 @@
-// What each platform makes of a text: WhatsApp's own marks, WeCom's links, DingTalk's Markdown. Built as nodes.
+// What each platform makes of a text: WhatsApp's own marks, WeCom's links, the Markdown of DingTalk and Feishu. Telegram's
+// HTML was parsed by the platform: here it is plain. Built as nodes.
 
 import { make } from './dom.js';
 
@@ -16,10 +17,12 @@ const SPANS = {
     [/\[([^\]\n]+)\]\((https?:\/\/[^)\s]+)\)/u, 'named'], [/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/u, 'link'],
   ],
 };
+SPANS.feishu = SPANS.dingtalk;
+SPANS.telegram = SPANS.dingtalk;
 
 /** The nodes of a message as *platform* shows it; *style* is text or markdown. */
 export function shownAs(platform, style, words) {
-  const spans = platform === 'dingtalk' && style === 'text' ? SPANS.dingtalk.slice(-1) : SPANS[platform];
+  const spans = SPANS[platform] === SPANS.dingtalk && style === 'text' ? SPANS.dingtalk.slice(-1) : SPANS[platform];
   if (style !== 'markdown' || platform === 'whatsapp') return inline(words, spans);
   return words.split('\n').map((line) => block(line, spans));
 }

@@ -3,7 +3,7 @@
 import { clockTime, duration, find, icon, make, sync } from './dom.js';
 import { currentLanguage, text } from './texts.js';
 
-const SIGNATURES = ['x-hub-signature-256', 'sign', 'authorization', 'x-acs-dingtalk-access-token'];
+const SIGNATURES = ['x-hub-signature-256', 'sign', 'authorization', 'x-acs-dingtalk-access-token', 'x-lark-signature', 'x-telegram-bot-api-secret-token'];
 
 export function drawFigures(figures) {
   find('figure-ack').textContent = figures.ack === undefined ? '–' : duration(figures.ack);
@@ -49,7 +49,7 @@ function summary(platform, entry) {
 function label(platform, entry) {
   if (entry.kind === 'call') return text(`call_${entry.endpoint}`);
   if (entry.what !== 'message') return `${text(entry.what)}${statusWord(entry)}`;
-  return text(platform === 'wecom' ? 'encrypted' : 'message');
+  return text(entry.clear ? 'encrypted' : 'message');
 }
 
 function statusWord(entry) {
