@@ -4,6 +4,7 @@ The flags beyond the settings are those of the vLLM sheet §1 and §11: bound qu
 503 that our client knows; priority scheduling, request ids and keep-alive lines, which our client uses.
 """
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -108,7 +109,9 @@ def memory(serve: Serve, environment: Mapping[str, str]) -> Memory:
 
 def start_warm_up(config: Path | None, server: int) -> None:
     """Starts :mod:`bot.warm_up` for the process *server*, which is about to become vLLM. Returns once it stands on
-    its own; it writes to our stderr only."""
+    its own; it writes to our stderr only. Nothing happens where no descriptor tells a process's end (not Linux)."""
+    if not hasattr(os, "pidfd_open"):
+        return
     told = [str(config)] if config else []
     subprocess.run(
         [sys.executable, "-m", "bot.warm_up", str(server), *told], check=False, stdout=subprocess.DEVNULL
