@@ -1,64 +1,75 @@
-"""What a real vLLM 0.32 answered, byte for byte, replayed: a Llama-shaped model, and one of gpt-oss's architecture
-on the Harmony path. Each record holds what the client must make of it; a stream's events are a line each there."""
+"""The client before what a real vLLM sent for a model of gpt-oss's shape (tests/vllm/recording.py), replayed."""
 
 import json
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bot.sandbox.model import ScriptedModelServer
 from bot.sandbox.model_exchange import Exchange
-from inference import errors
-from inference.values import ToolSpec
-from tests.contracts.model import said
+from inference.errors import ModelFailed
+from tests.contracts.model_tools import ORDER_STATUS
 from tests.inference.conftest import Connect
+from tests.inference.test_vllm import ServerStage
+from tests.vllm.dialogues import ANSWERS, THOUGHT
+from tests.vllm.recording import CASES, recorded
 
-RECORDS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "vllm" / "recorded.json").read_text("utf-8")
-)
-TOOL = ToolSpec(name="get_order", description="查询订单", parameters={"type": "object"})
+HELLO = ANSWERS["Hello"]
+RECORDED = recorded()
+
+SHOWN = {
+    "a thought and an answer": HELLO,
+    "a longer thought": HELLO,
+    "a thought that is not sent": HELLO,
+}
+CALLED = ("a call", "a call that is demanded", "a call that is named")
+USELESS = {  # and how often it is asked for
+    "no word in the answer": 1,
+    "cut in the thought": 2,
+    "cut in a header": 2,
+    "a call cut in its header": 2,
+    "a call cut in its arguments": 2,
+}
+FORBIDDEN = ("a call that is forbidden",)
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=[record["name"] for record in RECORDS])
-def test_a_recorded_answer_comes_to_what_it_must(
-    server: ScriptedModelServer, connect: Connect, record: dict[str, Any]
-) -> None:
+@pytest.fixture
+def stage(server: ScriptedModelServer, connect: Connect, request: pytest.FixtureRequest) -> ServerStage:
     def replay(exchange: Exchange) -> None:
-        streamed = record["kind"].startswith("text/event-stream")
-        body = record["body"].replace("\n", "\n\n") + "\n\n" if streamed else record["body"]
-        exchange.answer(record["status"], body.encode(), kind=record["kind"])
+        exchange.open_stream()
+        for choice in RECORDED[request.node.callspec.params["case"]]:
+            exchange.event(exchange.piece({}) | {"choices": [choice]})
+        exchange.done()
 
     server.usually = replay
-    assert made_of(connect(server.url), tools=[TOOL] if record["tools"] else []) == record["expected"]
+    return ServerStage(server, connect(server.url))
 
 
-def made_of(model: Any, *, tools: list[ToolSpec]) -> dict[str, Any]:
-    try:
-        completion = model.complete(
-            [said("x")], conversation="c", deadline=timedelta(seconds=10), max_tokens=10, tools=tools
-        )
-    except errors.ModelError as error:
-        return {"error": type(error).__name__}
-    calls = [[call.name, call.arguments] for call in completion.tool_calls]
-    return {"text": completion.text, "finish": completion.finish, "calls": calls}
+def test_every_recording_has_a_case() -> None:
+    assert {*CASES} == {*RECORDED} == {*SHOWN, *CALLED, *USELESS, *FORBIDDEN}
 
 
-def test_the_records_hold_both_models_streams_and_whole_answers() -> None:
-    kinds = {(record["name"].split(":")[0], record["kind"].split("/")[0]) for record in RECORDS}
-    assert len(kinds) == 4
-    assert sum("error" in record["expected"] for record in RECORDS) > 15
-    assert sum(bool(record["expected"].get("calls")) for record in RECORDS) >= 8
+@pytest.mark.parametrize("case", SHOWN)
+def test_the_answer_is_shown_and_the_thought_is_not(stage: ServerStage, case: str) -> None:
+    assert stage.ask().text == SHOWN[case]
 
 
-def test_no_record_makes_markup_or_thoughts_visible() -> None:
-    shown = [record["expected"].get("text", "") for record in RECORDS]
-    assert not any("<" in text for text in shown)
-    thoughts = [json.loads(record["body"])["choices"][0]["message"].get("reasoning") for record in plain_answers()]
-    assert sum(bool(thought) for thought in thoughts) > 5
-    assert not any(thought and thought in text for thought in thoughts for text in shown)
+@pytest.mark.parametrize("case", CALLED)
+def test_a_call_is_taken_with_the_thought_that_led_to_it(stage: ServerStage, case: str) -> None:
+    completion = stage.ask(tools=[ORDER_STATUS])
+    (call,) = completion.tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("order_status", {"order_id": "A1024"})
+    assert (completion.text, completion.finish, completion.reasoning) == ("", "tool_calls", THOUGHT)
 
 
-def plain_answers() -> list[dict[str, Any]]:
-    return [record for record in RECORDS if record["status"] == 200 and "json" in record["kind"]]
+@pytest.mark.parametrize("case", USELESS)
+def test_neither_markup_nor_half_a_call_is_an_answer(stage: ServerStage, case: str) -> None:
+    with pytest.raises(ModelFailed):
+        stage.ask(tools=[ORDER_STATUS])
+    assert len(stage.server.requests) == USELESS[case]
+
+
+@pytest.mark.parametrize("case", FORBIDDEN)
+def test_a_call_of_a_tool_that_was_not_offered_is_no_answer(stage: ServerStage, case: str) -> None:
+    with pytest.raises(ModelFailed):
+        stage.ask()
+    assert len(stage.server.requests) == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.vllm.environment import CHAT, GPTOSS, PYTHON
+from tests.vllm.recording import GPTOSS_FLAGS
 from tests.vllm.server import VllmServer
 
 HERE = Path(__file__).parent
@@ -45,5 +46,5 @@ def short_lived(environment: None) -> Iterator[VllmServer]:
 def gptoss(environment: None) -> Iterator[VllmServer]:
     if not (GPTOSS / "made-from").exists():
         pytest.skip("NOT TESTED: the model of gpt-oss's shape could not be made; its vocabulary is not to be had")
-    with VllmServer(GPTOSS, "--tool-call-parser", "openai", "--max-model-len", "4096") as server:
+    with VllmServer(GPTOSS, *GPTOSS_FLAGS) as server:
         yield server

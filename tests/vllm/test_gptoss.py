@@ -8,6 +8,7 @@ from inference.errors import ModelFailed, ModelRefused
 from tests.contracts.model import AnswersContract, said
 from tests.contracts.model_tools import ORDER_STATUS, ToolContract
 from tests.vllm.dialogues import ANSWERS, FURTHER_THOUGHT, OBJECT, OBJECT_SCHEMA, SYSTEM, THOUGHT
+from tests.vllm.recording import CASES, asked, recorded, whole
 from tests.vllm.server import VllmServer
 from tests.vllm.stage import LiveStage
 
@@ -26,6 +27,11 @@ class TestAnswers(AnswersContract):
 
 class TestTools(ToolContract):
     """As every model does it."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_recordings_are_what_the_server_sends(gptoss: VllmServer, case: str) -> None:
+    assert whole(asked(gptoss, case)) == whole(recorded()[case])
 
 
 @pytest.mark.parametrize(("effort", "thought"), [("low", THOUGHT), ("high", THOUGHT + FURTHER_THOUGHT)])
