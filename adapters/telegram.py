@@ -245,7 +245,7 @@ class Telegram(Channel[TelegramSettings]):
         now = self.services.now()
         if answer.status == 200 and at(answer.json, "ok") is True:
             return at(answer.json, "result")
-        ruled = _ruled(answer.json) if answer.status < 500 else None
+        ruled = _ruled(answer.json)
         return ruled[1].refused(ruled[0], _wait(answer, now)) if ruled else uncoded(answer, now)
 
     def _call(self, method: str, body: Mapping[str, Json]) -> HttpAnswer:
