@@ -72,9 +72,9 @@ class ScheduleContract(Contract):
         assert list(inbox.take(1, wait=AT_ONCE)) == []
 
     def test_reminders_come_in_the_order_in_which_they_are_due(self, desk: Desk) -> None:
-        inbox = desk.inbox()
+        inbox, soon = desk.inbox(), desk.now()
         for place, name in ((3, "r3"), (1, "r1"), (2, "r2")):
-            remind(desk, name, after=timedelta(milliseconds=place))
+            desk.schedule().schedule(reminder(name), due=soon + timedelta(milliseconds=place), name=name)
         wake_later(desk, inbox)
         assert names(claim_one(inbox).messages) == ["r1", "r2", "r3"]
 

@@ -147,7 +147,7 @@ class Desks(RuleBasedStateMachine):
         letters = [list(inbox.dead_letters()) for inbox in self.inboxes("one")]
         if which < len(letters[0]):
             wanted = letters[0][which]
-            [other] = [letter for letter in letters[1] if letter.messages == wanted.messages]
+            [other] = [letter for letter in letters[1] if names(letter.messages) == names(wanted.messages)]
             twin, real = self.inboxes("one")
             assert twin.redrive(wanted.id) is real.redrive(other.id) is True
 
@@ -168,9 +168,10 @@ class Desks(RuleBasedStateMachine):
 
 
 def seen(turn: Turn) -> object:
-    """What both must agree on; sessions are random, and times differ."""
+    """What both must agree on; sessions are random, times differ, and so do the ids of dead letters, of which a
+    redriven message and its reply's key tell."""
     history = [(entry.role, entry.content) for entry in turn.conversation.history]
-    reply = turn.stored and (turn.stored.reply, turn.stored.records)
+    reply = turn.stored and (turn.stored.reply.parts, turn.stored.records)
     recent = set(turn.conversation.recent)
     return names(turn.messages), history, recent, reply, turn.tries, turn.abandoned
 
