@@ -46,11 +46,15 @@ def wake_later(desk: Desk, inbox: Inbox) -> None:
 
 
 class ScheduleContract(Contract):
-    def test_a_reminder_comes_when_it_is_due_and_not_before(self, desk: Desk) -> None:
+    def test_a_reminder_does_not_come_before_its_time(self, desk: Desk) -> None:
         inbox = desk.inbox()
-        assert remind(desk) is True
-        assert AT_ONCE < inbox.wake() <= SHORT + ROUNDING
+        assert remind(desk, after=HOUR) is True
+        assert HOUR / 2 < inbox.wake() <= HOUR + ROUNDING
         assert (desk.mailboxes(), list(desk.tickets())) == ({}, [])
+
+    def test_a_reminder_comes_when_it_is_due(self, desk: Desk) -> None:
+        inbox = desk.inbox()
+        remind(desk)
         wake_later(desk, inbox)
         turn = claim_one(inbox)
         assert (turn.messages, turn.tries) == ((reminder(),), 1)
