@@ -3,6 +3,7 @@ The last test ends the server."""
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -103,13 +104,28 @@ def full_queue(chat: VllmServer) -> Iterator[None]:
 
 def test_a_full_queue_is_told_from_a_failure_and_the_spare_replica_answers(chat: VllmServer) -> None:
     with full_queue(chat), ScriptedModelServer(reply=SPARE) as spare:
-        (refusal,) = chat.events("Hello")  # after a status of 200
-        assert refusal["error"]["code"] == 503
+        assert chat.post("Hello", stream=True).status_code == 503
         with pytest.raises(ModelBusy, match="queue is full"):
             answer(connect(chat.url), "Hello", seconds=1)
         both = connect(chat.url, spare.url)
         assert {answer(both, "Hello", conversation=f"c{number}").text for number in range(16)} == {SPARE}
     assert answer(connect(chat.url), "Hello").text == ANSWERS["Hello"]
+
+
+def test_a_crowd_beyond_the_queue_is_served_or_told_that_it_is_full(chat: VllmServer) -> None:
+    """Of requests that come together, some pass the first look at the queue and are refused inside a 200."""
+    model = connect(chat.url)
+
+    def outcome(number: int) -> object:
+        try:
+            return answer(model, ENDLESS, conversation=f"c{number}", tokens=200).finish
+        except ModelBusy:
+            return ModelBusy
+
+    with ThreadPoolExecutor(3 * QUEUE) as pool:
+        outcomes = Counter(pool.map(outcome, range(3 * QUEUE)))
+    assert set(outcomes) == {"length", ModelBusy}
+    assert chat.metric("admission_rejections_total") >= outcomes[ModelBusy]
 
 
 def test_a_draining_server_ends_what_it_began_and_the_rest_goes_elsewhere(chat: VllmServer) -> None:
