@@ -12,8 +12,8 @@ from adapters.channel import Finding
 from adapters.tokens import MemoryTokenStore
 from bot.config import Config
 from bot.data_dir import why_not_writable
-from bot.model_expectations import examine, expected
 from bot.redis_url import embedded_url
+from bot.serving.model_expectations import examine, expected
 from bot.wiring import build_channels, load_knowledge
 from inference.faq import BadTable
 from sessions.embedded import find_server

@@ -8,7 +8,7 @@ from adapters.values import ConversationId
 from bot import config as configuration
 from bot import metrics
 from bot.logs import log
-from bot.reminders import Reminders
+from bot.turns.reminders import Reminders
 from inference.tools import reminder
 from inference.tools.http import SAFE, HttpCall, ToolHttp
 from inference.tools.loop import Toolbox

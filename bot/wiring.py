@@ -26,16 +26,16 @@ from adapters.wecom import WeComApp
 from adapters.whatsapp import WhatsApp
 from bot import config as configuration
 from bot import metrics
-from bot.announcer import Announcer
 from bot.config import Config
-from bot.reminders import Reminders
-from bot.rules import TurnRules
+from bot.edge.web import create_app
 from bot.sandbox.mount import blueprint as sandbox_blueprint
 from bot.store_check import trust
 from bot.toolbox import build_tools, toolbox
-from bot.turn import TurnEngine
-from bot.web import create_app
-from bot.worker import Worker, WorkerRules
+from bot.turns.announcer import Announcer
+from bot.turns.reminders import Reminders
+from bot.turns.rules import TurnRules
+from bot.turns.turn import TurnEngine
+from bot.turns.worker import Worker, WorkerRules
 from inference.assistant import Assistant, AssistantSettings
 from inference.exchange import Limits
 from inference.faq import EXAMPLE, BadTable, Faq

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bot.config import Model
-from bot.serve_model import command
+from bot.serving.serve_model import command
 
 ROOT = Path(__file__).parent.parent
 Service = dict[str, Any]

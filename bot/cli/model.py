@@ -25,9 +25,9 @@ def model(config: Path | None, only_print: bool) -> None:
       frontdesk model
       FRONTDESK__MODEL__SERVE__TENSOR_PARALLEL_SIZE=2 frontdesk model
     """
-    from bot import serve_model
     from bot.cli.become import become
     from bot.cli.faults import Unavailable
+    from bot.serving import serve_model
     from bot.wiring import read_config
 
     settings = read_config(config).model

@@ -37,6 +37,6 @@ def web(config: Path | None) -> None:
     open_desk(settings, environment["FRONTDESK__REDIS__URL"], role="tool").close()  # what is wrong is said here
     require_free(settings.server.host, settings.server.port)
     become(
-        [sys.executable, "-m", "gunicorn", "-c", "python:bot.gunicorn_settings", "bot.wiring:web_app()"],
+        [sys.executable, "-m", "gunicorn", "-c", "python:bot.edge.gunicorn_settings", "bot.wiring:web_app()"],
         environment,
     )

@@ -17,8 +17,8 @@ from bot.check import findings
 from bot.cli import exits
 from bot.cli.port import any_free
 from bot.config import Config
-from bot.model_health import examine
 from bot.sandbox.model import ScriptedModelServer
+from bot.serving.model_health import examine
 from bot.wiring import read_config
 from tests.fakes import Answer, Call, RecordingServer, json_answer
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import gpu_memory, serve_model
 from bot.config import Serve
-from bot.gpu_memory import GIB, Card, Needs, needs, why_not
+from bot.serving import gpu_memory, serve_model
+from bot.serving.gpu_memory import GIB, Card, Needs, needs, why_not
 
 
 def nvidia_smi(folder: Path, answer: str, *, code: int = 0) -> dict[str, str]:

@@ -11,9 +11,9 @@ import pytest
 from adapters.channel import Finding
 from bot.cli.port import any_free
 from bot.config import Config
-from bot.model_expectations import examine, expected
 from bot.sandbox.model import METRICS, ScriptedModelServer
 from bot.sandbox.model_exchange import Behaviour, Exchange
+from bot.serving.model_expectations import examine, expected
 from bot.wiring import read_config
 
 

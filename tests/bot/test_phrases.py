@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot import phrases
+from bot.turns import phrases
 
 
 @pytest.mark.parametrize("words", ["/new", " /New\n", "新对话", "/清空", "/start"])

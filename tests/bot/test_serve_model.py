@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot import serve_model
 from bot.cli import exits
 from bot.cli.port import any_free
 from bot.config import Model, Serve
 from bot.sandbox.model import ScriptedModelServer
 from bot.sandbox.model_faults import BEHAVIOURS
-from bot.warm_up import at_home, warm_up
+from bot.serving import serve_model
+from bot.serving.warm_up import at_home, warm_up
 from bot.wiring import read_config
 
 KEY = "canary-key-3f9a"
@@ -207,7 +207,9 @@ def test_the_warm_up_waits_for_the_server_on_its_own_and_says_when_it_is_done(tm
     path = tmp_path / "frontdesk.toml"
     path.write_text(f"[model.serve]\nport = {port}")
     with subprocess.Popen(
-        [sys.executable, "-m", "bot.warm_up", str(os.getpid()), str(path)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "bot.serving.warm_up", str(os.getpid()), str(path)],
+        stderr=subprocess.PIPE,
+        text=True,
     ) as starter:
         assert starter.wait(30) == 0
         with ScriptedModelServer(port) as server:
@@ -223,7 +225,7 @@ def test_the_warm_up_ends_when_the_server_does(tmp_path: Path) -> None:
     with subprocess.Popen(["/bin/true"]) as gone:
         pass
     done = subprocess.run(
-        [sys.executable, "-m", "bot.warm_up", str(gone.pid), str(path)],
+        [sys.executable, "-m", "bot.serving.warm_up", str(gone.pid), str(path)],
         capture_output=True,
         text=True,
         timeout=30,

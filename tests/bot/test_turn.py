@@ -22,8 +22,8 @@ from adapters.values import (
     Unknown,
     reply_key,
 )
-from bot.rules import TurnRules
-from bot.turn import TurnEngine
+from bot.turns.rules import TurnRules
+from bot.turns.turn import TurnEngine
 from inference.assistant import Assistant, AssistantSettings
 from inference.errors import ModelBusy
 from inference.scripted import ScriptedModel

@@ -11,9 +11,9 @@ from adapters.http import PlatformHttp
 from adapters.memory import MemoryChannel, MemorySettings
 from adapters.tokens import MemoryTokenStore
 from adapters.values import ConversationId, Media, Message, Promise
-from bot.reminders import KIND, Reminders, is_reminder
 from bot.sandbox.shop import Shop
-from bot.turn import TurnEngine
+from bot.turns.reminders import KIND, Reminders, is_reminder
+from bot.turns.turn import TurnEngine
 from inference.assistant import Assistant, AssistantSettings
 from inference.scripted import calling
 from inference.tools import reminder

@@ -31,7 +31,7 @@ from adapters.values import (
     StatusUpdate,
 )  # fmt: skip
 from bot import metrics
-from bot.web import BODIES, create_app
+from bot.edge.web import BODIES, create_app
 from sessions.errors import StoreDown
 from sessions.inbox import Verdict
 from sessions.memory import MemoryInbox

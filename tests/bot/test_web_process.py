@@ -20,7 +20,7 @@ import pytest
 from sessions.embedded import EmbeddedRedis
 
 SECRET = "canary-app-secret"
-COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:bot.gunicorn_settings"]
+COMMAND = [sys.executable, "-m", "gunicorn", "-c", "python:bot.edge.gunicorn_settings"]
 PATIENCE = 0.3
 """Seconds within which the edge must say that its store is gone."""
 

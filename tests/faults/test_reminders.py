@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from adapters.values import ConversationId, Message
-from bot.reminders import Reminders
+from bot.turns.reminders import Reminders
 from sessions.errors import StoreDown
 from sessions.schedule import RedisSchedule, Schedule
 from tests.acceptance.conftest import Town

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot import model_health, serve_model
 from bot.config import Model
 from bot.sandbox.model import ScriptedModelServer
 from bot.sandbox.model_exchange import Exchange
 from bot.sandbox.model_faults import BEHAVIOURS, BUSY, TOO_LONG, TOO_LONG_HARMONY, error_event, events, says
+from bot.serving import model_health, serve_model
 from inference.assistant import Assistant, AssistantSettings
 from inference.errors import ModelBusy, ModelError, ModelFailed, ModelRefused
 from inference.exchange import Limits

@@ -1,4 +1,4 @@
-"""`python -m bot.warm_up PID [CONFIG]`: asks each assistant one question as soon as the model server listens.
+"""`python -m bot.serving.warm_up PID [CONFIG]`: asks each assistant one question once the model server listens.
 
 `frontdesk model` becomes vLLM by exec, so that signals, the exit code and the supervisor's view are vLLM's own;
 what is to happen after the start is left to this process, which it starts before. vLLM has captured its graphs when
@@ -14,8 +14,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot import logs, model_health
+from bot import logs
 from bot.config import Config
+from bot.serving import model_health
 from bot.wiring import build_assistants, build_model, read_config
 from inference.errors import ModelError
 from inference.values import ChatMessage, Question, ToolSpec

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot import gpu_memory
 from bot.config import Model, Serve
+from bot.serving import gpu_memory
 
 STANDING_FLAGS = (
     *("--enable-auto-tool-choice",),
@@ -108,11 +108,11 @@ def memory(serve: Serve, environment: Mapping[str, str]) -> Memory:
 
 
 def start_warm_up(config: Path | None, server: int) -> None:
-    """Starts :mod:`bot.warm_up` for the process *server*, which is about to become vLLM. Returns once it stands on
-    its own; it writes to our stderr only. Nothing happens where no descriptor tells a process's end (not Linux)."""
+    """Starts :mod:`bot.serving.warm_up` for the process *server*, which is about to become vLLM. Returns once it
+    stands on its own; it writes to our stderr only. Nothing happens where no descriptor tells a process's end (not Linux)."""
     if not hasattr(os, "pidfd_open"):
         return
     told = [str(config)] if config else []
     subprocess.run(
-        [sys.executable, "-m", "bot.warm_up", str(server), *told], check=False, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "bot.serving.warm_up", str(server), *told], check=False, stdout=subprocess.DEVNULL
     )

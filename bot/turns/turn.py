@@ -12,12 +12,13 @@ from typing import Any
 
 from adapters.channel import Channel
 from adapters.values import Message, Part, Reply, reply_key
-from bot import metrics, phrases
-from bot.delivery import Delivery
-from bot.endings import Endings, stored
+from bot import metrics
 from bot.logs import log
-from bot.reminders import is_reminder
-from bot.rules import TurnRules
+from bot.turns import phrases
+from bot.turns.delivery import Delivery
+from bot.turns.endings import Endings, stored
+from bot.turns.reminders import is_reminder
+from bot.turns.rules import TurnRules
 from inference.assistant import Assistant
 from inference.language import handover_line, language
 from inference.values import Answer, ChatMessage, Customer, Question, Source

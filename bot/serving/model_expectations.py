@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.channel import Finding
-from bot import model_health
 from bot.config import Config
+from bot.serving import model_health
 from inference.budget import LARGER_BUDGET, text_tokens
 from inference.prompt import system_prompt
 

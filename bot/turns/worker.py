@@ -31,7 +31,7 @@ class WorkerRules:
 
 
 class Worker:
-    """One worker process's loop. *run_turn* takes a claimed turn as far as it goes (`bot.turn.TurnEngine.run`)."""
+    """One worker process's loop. *run_turn* takes a claimed turn as far as it goes (`TurnEngine.run`)."""
 
     def __init__(self, inbox: Inbox, run_turn: Callable[[Turn], None], rules: WorkerRules) -> None:
         self._inbox = inbox

@@ -1,4 +1,4 @@
-"""Gunicorn's settings, from the same configuration as everything else: `gunicorn -c python:bot.gunicorn_settings`.
+"""Gunicorn's settings, from the configuration: `gunicorn -c python:bot.edge.gunicorn_settings`.
 
 Put nginx in front (`deploy/`): gunicorn alone does not stand up to slow clients (its own documentation says so).
 """

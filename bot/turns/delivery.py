@@ -13,9 +13,9 @@ from typing import Any
 from adapters.channel import Channel
 from adapters.values import Delivered, Outcome, Promise, Refused, Unknown
 from bot import metrics
-from bot.endings import Endings, stored
 from bot.logs import log
-from bot.rules import TurnRules
+from bot.turns.endings import Endings, stored
+from bot.turns.rules import TurnRules
 from sessions.errors import LeaseLost
 from sessions.inbox import Inbox, PartRecord, PartState, StoredReply, Turn
 

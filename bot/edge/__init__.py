@@ -1,0 +1,1 @@
+"""The web edge: webhooks in, and nothing but safe ones acknowledged."""

@@ -1,0 +1,1 @@
+"""The model's own server: started, warmed up, looked at."""
