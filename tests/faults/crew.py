@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import psutil
 
+from sessions import leash
 from sessions.embedded import EmbeddedRedis
 from sessions.engine import RedisInbox
 from sessions.inbox import DeadLetter, Depths
@@ -21,6 +22,8 @@ from sessions.store import RedisStore
 from tests.acceptance.conftest import Town, environment
 
 KINDS = ("redis", "worker", "web")
+LEASHED = (sys.executable, "-I", "-S", leash.__file__, str(os.getpid()))
+"""Nothing outlives a test that is killed itself."""
 COMMANDS = {"worker": "worker", "second": "worker", "web": "web"}
 
 
@@ -113,7 +116,7 @@ class Crew:
     def _program(self, kind: str) -> subprocess.Popen[bytes]:
         with (self.town.folder / f"{kind}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "bot.cli", "--config", str(self._config), COMMANDS[kind]],
+                [*LEASHED, sys.executable, "-m", "bot.cli", "--config", str(self._config), COMMANDS[kind]],
                 stdout=log,
                 stderr=log,
                 env={**environment(), "FRONTDESK__REDIS__URL": self._redis.url, **self.environment},
