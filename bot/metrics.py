@@ -196,7 +196,7 @@ class _Depths:
         up.add_metric((), 1)
         yield up
         depth = GaugeMetricFamily("frontdesk_inbox_depth", "Tickets and dead letters by place", labels=("place",))
-        for place in ("ready", "leased", "later", "dead"):
+        for place in ("ready", "leased", "later", "reminders", "dead"):
             depth.add_metric((place,), getattr(depths, place))
         yield depth
         age = GaugeMetricFamily("frontdesk_inbox_oldest_seconds", "Age of the oldest waiting ticket")

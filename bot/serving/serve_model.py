@@ -109,7 +109,7 @@ def memory(serve: Serve, environment: Mapping[str, str]) -> Memory:
 
 def start_warm_up(config: Path | None, server: int) -> None:
     """Starts :mod:`bot.serving.warm_up` for the process *server*, which is about to become vLLM. Returns once it
-    stands on its own; it writes to our stderr only. Nothing happens where a process's end cannot be seen (pidfd)."""
+    stands on its own; it writes to our stderr only. Nothing happens where it could not see that end (pidfd)."""
     if not hasattr(os, "pidfd_open"):
         return
     told = [str(config)] if config else []

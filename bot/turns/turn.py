@@ -126,12 +126,14 @@ class TurnEngine:
     def _commit(
         self, turn: Turn, messages: Sequence[Message], draft: Draft, reply: StoredReply, *, gather: bool
     ) -> Sequence[Message]:
-        """What arrived meanwhile, if the turn may gather it; nothing, and the reply is stored."""
+        """What arrived meanwhile, if the turn may gather it; nothing, and the reply is stored. A commit that gathers
+        is not made again when its answer was lost: it may have pinned messages that the reply never saw."""
         exchange = _exchange(turn, messages, draft, reply.reply.key)
-        return stored(
-            turn.lease,
-            lambda: self._inbox.commit(turn, reply, exchange, fresh=draft.fresh, gather=gather),
-        )
+
+        def commit() -> Sequence[Message]:
+            return self._inbox.commit(turn, reply, exchange, fresh=draft.fresh, gather=gather)
+
+        return commit() if gather else stored(turn.lease, commit)
 
     def _draft(self, turn: Turn, channel: Channel[Any], messages: Sequence[Message]) -> Draft:
         """Reminders are fixed words, and no question to the model."""
