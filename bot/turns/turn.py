@@ -126,8 +126,8 @@ class TurnEngine:
     def _commit(
         self, turn: Turn, messages: Sequence[Message], draft: Draft, reply: StoredReply, *, gather: bool
     ) -> Sequence[Message]:
-        """What arrived meanwhile, if the turn may gather it; nothing, and the reply is stored. A commit that gathers
-        is not made again when its answer was lost: it may have pinned messages that the reply never saw."""
+        """What arrived meanwhile, if the turn may gather it; none, and the reply is stored. A commit that gathers is
+        not made again when its answer was lost: it may have pinned messages that the reply never saw."""
         exchange = _exchange(turn, messages, draft, reply.reply.key)
 
         def commit() -> Sequence[Message]:
