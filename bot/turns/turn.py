@@ -126,7 +126,7 @@ class TurnEngine:
     def _commit(
         self, turn: Turn, messages: Sequence[Message], draft: Draft, reply: StoredReply, *, gather: bool
     ) -> Sequence[Message]:
-        """What arrived meanwhile, if the turn may gather it; none, and the reply is stored. A commit that gathers is
+        """What arrived meanwhile, if the turn may gather it; none: the reply is stored. A commit that gathers is
         not made again when its answer was lost: it may have pinned messages that the reply never saw."""
         exchange = _exchange(turn, messages, draft, reply.reply.key)
 
