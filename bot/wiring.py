@@ -61,7 +61,7 @@ PLATFORMS: Mapping[str, type[Channel[Any]]] = {
 Role = Literal["web", "worker", "tool"]
 
 PATIENCE: Mapping[Role, timedelta] = {
-    "web": timedelta(seconds=0.12),  # connect and answer both fit into 300 ms, then the platform is told 503
+    "web": timedelta(seconds=0.18),  # then the platform is told 503, within 300 ms
     "worker": timedelta(seconds=5),
     "tool": timedelta(seconds=5),
 }
