@@ -68,7 +68,8 @@ class Writer:
         """The fast path: paragraphs without any markup."""
         paragraphs = _BLANK_LINES.split(text.strip())
         lines = ([line.strip() for line in each.split("\n")] for each in paragraphs)
-        return "\n\n".join(self._marks.line_break.join(each) for each in lines)
+        written = (self._marks.line_break.join(each).strip() for each in lines)
+        return "\n\n".join(filter(None, written))
 
     def _blocks(self, nodes: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> str:
         """*nodes* one below the other, with a blank line where *lines*, the source, has one."""

@@ -130,6 +130,12 @@ class Town:
                 time.sleep(0.1)
         raise AssertionError(f"not ready after {limit} s:\n{self.log()[-4000:]}")
 
+    def wait_for_log(self, action: str, limit: float = 10) -> None:
+        end = time.monotonic() + limit
+        while f'"action": "{action}"' not in self.log():
+            assert time.monotonic() < end, f"no {action} within {limit} s:\n{self.log()[-4000:]}"
+            time.sleep(0.05)
+
     def log(self) -> str:
         return (self.folder / "log").read_text("utf-8")
 

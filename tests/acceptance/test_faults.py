@@ -28,7 +28,7 @@ def settled(platform: Platform, users: list[str], *, limit: float = 60) -> Count
 
 @pytest.mark.parametrize("name", ["wa", "corp", "ding"])
 def test_everything_killed_after_the_ack_is_answered_once_after_the_restart(town: Town, name: str) -> None:
-    town.model.delay = 1.0
+    town.model.delay = 3.0  # the kill comes while the model thinks
     town.start()
     platform = town.platforms[name]
     accepted = ask(platform, COUNT)
@@ -43,7 +43,7 @@ def test_everything_killed_after_the_ack_is_answered_once_after_the_restart(town
 
 @pytest.mark.parametrize("kind", ["worker", "web", "redis"])
 def test_one_kind_of_process_killed_loses_and_doubles_nothing(town: Town, kind: str) -> None:
-    town.model.delay = 1.0
+    town.model.delay = 3.0  # the kill comes while the model thinks
     town.start()
     accepted = ask(town.whatsapp, COUNT)
     town.kill(kind)

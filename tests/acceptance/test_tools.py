@@ -117,6 +117,7 @@ def test_a_reminder_survives_the_kill_of_everything(town: Town, service: Shop, c
     town.start()
     town.whatsapp.say("Remind me to collect the parcel")
     town.whatsapp.wait_for_replies(1, SOON)
+    town.wait_for_log("turn_settled")  # else the kill may leave the reply itself in doubt
     town.kill()
     assert reminders(town) == []
     town.start()
