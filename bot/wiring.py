@@ -38,7 +38,7 @@ from bot.turns.turn import TurnEngine
 from bot.turns.worker import Worker, WorkerRules
 from inference.assistant import Assistant, AssistantSettings
 from inference.exchange import Limits
-from inference.faq import EXAMPLE, BadTable, Faq
+from inference.faq import EXAMPLE, BadTable, Faq, NoKnowledge
 from inference.request import Voice
 from inference.tools.http import ToolHttp
 from inference.tools.loop import Toolbox
@@ -49,6 +49,8 @@ from sessions.inbox import Inbox
 from sessions.schedule import RedisSchedule
 from sessions.store import RedisStore
 from sessions.tokens import RedisTokenStore
+
+EXAMPLE_COMPANY = configuration.Assistant().company_name
 
 PLATFORMS: Mapping[str, type[Channel[Any]]] = {
     "whatsapp": WhatsApp,
@@ -195,7 +197,10 @@ def _assistant(
 
 
 def load_knowledge(settings: configuration.Assistant) -> Knowledge:
-    """The assistant's FAQ file, else the example shop's. Raises :class:`inference.faq.BadTable`."""
+    """The assistant's FAQ file; the example shop's for the example shop, and for nobody else: another company's
+    customers must not be told its terms. Raises :class:`inference.faq.BadTable`."""
+    if settings.faq is None and settings.company_name != EXAMPLE_COMPANY:
+        return NoKnowledge()
     return Faq.load(settings.faq or EXAMPLE)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from adapters.channel import ChannelSettings
-from bot.config.sections import from_json, is_private
+from bot.config.sections import Assistant, from_json, is_private
 from bot.config.tools import tool_advice, tool_problems
 
 SHORT = 8
@@ -80,6 +80,9 @@ def advice(config: Any) -> Iterator[str]:
         yield "redis.fsync: a power cut may lose up to a second of accepted messages"
     if not config.model.replicas:
         yield "model.replicas: none, so the FAQ alone answers"
+        for name, assistant in config.assistants.items():
+            if assistant.faq is None and assistant.company_name != Assistant().company_name:
+                yield f"assistants.{name}.faq: none either, so every question is handed over; name a CSV file"
     yield from tool_advice(config.tools)
     for name, channel in config.channels.items():
         for secret in _short_secrets(channel):
