@@ -66,6 +66,13 @@ def _open_roads(key: str, channel: Mapping[str, Any], settings: type[ChannelSett
             yield f"{key}.{name}: would send the access token over plain http; write https://"
 
 
+def _ignorant(assistants: Mapping[str, Assistant]) -> Iterator[str]:
+    """Where there is no model, and no table either: only the example shop has one of its own."""
+    for name, assistant in assistants.items():
+        if assistant.faq is None and assistant.company_name != Assistant().company_name:
+            yield f"assistants.{name}.faq: none either, so every question is handed over; name a CSV file"
+
+
 def advice(config: Any) -> Iterator[str]:
     """What is allowed, but better said aloud at start."""
     public_url = config.server.public_url
@@ -80,9 +87,7 @@ def advice(config: Any) -> Iterator[str]:
         yield "redis.fsync: a power cut may lose up to a second of accepted messages"
     if not config.model.replicas:
         yield "model.replicas: none, so the FAQ alone answers"
-        for name, assistant in config.assistants.items():
-            if assistant.faq is None and assistant.company_name != Assistant().company_name:
-                yield f"assistants.{name}.faq: none either, so every question is handed over; name a CSV file"
+        yield from _ignorant(config.assistants)
     yield from tool_advice(config.tools)
     for name, channel in config.channels.items():
         for secret in _short_secrets(channel):
