@@ -51,10 +51,12 @@ def test_no_customer_sees_a_model_server_end(short_lived: VllmServer, end: str) 
         wait_until(lambda: short_lived.running() >= BEGUN, seconds=20)
         ended = time.monotonic()
         ENDS[end](short_lived)
-        assert {customer.result().text for customer in customers} == {SPARE}
+        answers = [customer.result() for customer in customers]
+        whole = [each for each in answers if each.finish == "length"]  # on quick cores some end before their server
+        assert {each.text for each in answers if each not in whole} == {SPARE}
         assert {type(it.result()) for it in lone} <= {ModelBusy, ModelFailed}
         assert time.monotonic() - ended < BETWEEN.total_seconds() + 7
-        assert sum("chat/completions" in call.path for call in spare.calls) >= CUSTOMERS
+        assert sum("chat/completions" in call.path for call in spare.calls) >= CUSTOMERS - len(whole)
     if end == "engine killed":  # and so a supervisor must restart it always; one that hangs, it must kill
         assert short_lived.exit_code(within=60) == 0
     with pytest.raises(ModelBusy):
