@@ -3,24 +3,14 @@
 The OpenAPI answers with words and a 4xx or 5xx; the older API and the webhooks with numbers inside an HTTP 200.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
+from adapters.rules import Rule
 from adapters.values import Action
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 CONSOLE = "DingTalk's developer console (open-dev.dingtalk.com)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What a code means, and the operator's next step. *wait*: not before this has passed."""
-
-    action: Action
-    meaning: str
-    next_step: str = ""
-    wait: timedelta | None = None
 
 
 def _retry(meaning: str, wait: timedelta | None = None, next_step: str = "") -> Rule:

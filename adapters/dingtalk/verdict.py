@@ -3,9 +3,10 @@
 import re
 from datetime import datetime
 
-from adapters.dingtalk.rules import ERRCODES, FAMILIES, OPENAPI, PUNISHED, SUB_CODES, Rule
+from adapters.dingtalk.rules import ERRCODES, FAMILIES, OPENAPI, PUNISHED, SUB_CODES
 from adapters.http import HttpAnswer
 from adapters.payload import Json, at, text
+from adapters.rules import Rule
 from adapters.values import Action, Refused, Unknown
 
 PUNISHMENT = "1111"
