@@ -4,19 +4,39 @@ A new platform is a subclass with four methods (`verify`, `parse`, `answer`, `se
 and a limit. Everything optional has a default here that does nothing or refuses aloud.
 """
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from adapters.errors import Unsupported
+from adapters.files import Files, MemoryFiles
+from adapters.growth import Growth, MemoryGrowth
 from adapters.http import PlatformHttp
 from adapters.markdown import Dialect
+from adapters.meter import MemoryMeter, Meter
+from adapters.relay import MemoryRelay, Relay
+from adapters.surface import Content, Surface, parts
 from adapters.text import Limit, split
+from adapters.throttle import MemoryThrottle, Throttle
 from adapters.tokens import TokenStore
-from adapters.values import Event, Message, Outcome, Promise, Reply, Request, Response
+from adapters.values import (
+    Event,
+    Media,
+    Message,
+    Outcome,
+    Page,
+    Part,
+    Promise,
+    Reply,
+    Request,
+    Response,
+)
+from adapters.writing import Writing
 
 
 class ChannelSettings(BaseModel):
@@ -27,6 +47,8 @@ class ChannelSettings(BaseModel):
 
     platform: str
     assistant: str = "default"
+    welcome: str = ""
+    """What is said to a customer who opens the chat, where the platform tells us of that; "": nothing."""
 
 
 S = TypeVar("S", bound=ChannelSettings)
@@ -34,11 +56,17 @@ S = TypeVar("S", bound=ChannelSettings)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the host lends a channel: the way out, the shared tokens, the clock (aware, UTC)."""
+    """What the host lends a channel: the way out, the shared tokens, the clock (aware, UTC), and what all processes
+    share besides. The defaults are the twins, for one process."""
 
     http: PlatformHttp
     tokens: TokenStore
     now: Callable[[], datetime]
+    throttle: Throttle = field(default_factory=MemoryThrottle)
+    meter: Meter = field(default_factory=MemoryMeter)
+    growth: Growth = field(default_factory=MemoryGrowth)
+    relay: Relay = field(default_factory=MemoryRelay)
+    files: Files = field(default_factory=MemoryFiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +76,23 @@ class Finding:
     what: str
     ok: bool
     next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A customer's attachment, fetched. *mime* is what the bytes are, not what the sender calls them."""
+
+    content: bytes
+    mime: str
+
+
+class Connection(Protocol):
+    """A long connection to a platform, held by one process for all (`frontdesk connect`)."""
+
+    def run(self, receive: Callable[[Sequence[Event]], None], stop: threading.Event) -> None:
+        """Stays connected, for ever and with jitter between the tries, until *stop*; hands on what comes in, and
+        acknowledges it only after *receive* returned. *receive* raises :class:`~adapters.errors.NotKept`."""
+        ...
 
 
 class Channel(ABC, Generic[S]):
@@ -67,6 +112,10 @@ class Channel(ABC, Generic[S]):
     what is replayed after it is not answered either."""
     largest_body: ClassVar[int] = 1024 * 1024
     """Bytes of one webhook request."""
+    surface: ClassVar[Surface] = Surface()
+    """What can be shown beyond text."""
+    endpoints: ClassVar[frozenset[str]] = frozenset()
+    """What may follow the channel's own address, such as `card` of `/webhooks/<channel>/card`."""
 
     def __init__(self, name: str, settings: S, services: Services) -> None:
         self.name = name
@@ -99,6 +148,29 @@ class Channel(ABC, Generic[S]):
     def compose(self, markdown: str) -> tuple[str, ...]:
         """The model's Markdown as the platform shows it, cut into sendable parts."""
         return split(self.dialect.render(markdown), self.limit)
+
+    def parts(self, content: Content) -> tuple[Part, ...]:
+        """Everything that is to be said, as this channel can show it."""
+        return parts(content, self.surface, self.compose)
+
+    def fetch(self, media: Media, message: Message) -> Download:
+        """A customer's attachment, in the worker. Raises :class:`~adapters.errors.MediaLost`, or NotSent and
+        MaybeSent of :mod:`adapters.http` where another try may help."""
+        raise Unsupported(f"fetching {media.kind}")
+
+    def writing(self, message: Message, key: str) -> Writing | None:
+        """What shows the answer to *message*, the newest of its turn, while it grows; None: nothing can. *key* is
+        the reply's, so that `send` finds what was begun here."""
+        return None
+
+    def pull(self, notice: Message, cursor: str) -> Page:
+        """What the platform keeps for us behind *cursor* ("": from the beginning), where it only sends notices.
+        Raises NotSent, MaybeSent, or :class:`~adapters.tokens.NoToken`: then it is asked again later."""
+        raise Unsupported("fetching messages")
+
+    def connection(self) -> Connection | None:
+        """The long connection that this channel needs, as it is configured; None: webhooks alone."""
+        return None
 
     @property
     def reminder_template(self) -> str:

@@ -3,7 +3,9 @@
 AdapterError
 ├── Unverified      the request is not the platform's: 401 with a fixed body, nothing else happens
 ├── Malformed       verified, but not readable: 400 with a fixed body
-└── Unsupported     a feature that this channel does not have, by name
+├── Unsupported     a feature that this channel does not have, by name
+├── MediaLost       what a customer attached cannot be fetched: expired, too large, or not what it claims to be
+└── NotKept         the desk could not make an event safe now: do not acknowledge it, so that it comes again
 
 The text of an error is for the operator's log; it never reaches the caller and never holds a message's words.
 A failed send is not an error but an :data:`~adapters.values.Outcome`.
@@ -33,3 +35,11 @@ class Unsupported(AdapterError):
     def __init__(self, feature: str) -> None:
         super().__init__(f"this channel does not support {feature}")
         self.feature = feature
+
+
+class MediaLost(AdapterError):
+    """An attachment cannot be had, now or ever. The text says why, and names nobody."""
+
+
+class NotKept(AdapterError):
+    """The events of a long connection were not accepted: no acknowledgement may go out."""

@@ -30,6 +30,8 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime
+    endpoint: str = ""
+    """What follows the channel's own address: `card` of `/webhooks/<channel>/card`; "" is the main one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,8 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusUpdate:
-    """The platform's later word on a message of ours. *reply_key* is our key where the platform echoes it."""
+    """The platform's later word on a message of ours. *reply_key* is our key where the platform echoes it,
+    *pricing* the snake_case word of how it is billed where it says so (`regular`, `free_customer_service`, …)."""
 
     channel: str
     platform_id: str
@@ -131,12 +134,26 @@ class StatusUpdate:
     at: datetime
     reply_key: str = ""
     error: str = ""
+    pricing: str = ""
+
+
+class Control(StrEnum):
+    """The control events that change what the desk does. Any other word is noted, counted and nothing more."""
+
+    HUMAN_TOOK_OVER = (
+        "human_took_over"  # the bot is silent in *conversation* until a human leaves it, or long enough
+    )
+    HUMAN_LEFT = "human_left"  # the bot answers again
+    IDENTITY_CHANGED = "identity_changed"  # *conversation* goes on where that of the peer detail["previous"] ended
+    ACCOUNT_BLOCKED = "account_blocked"  # nothing can be sent until an operator acts; detail["reason"] says why
+    ACCOUNT_RESTORED = "account_restored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlEvent:
     """Something that is no message but that we must know: a human took over, a user id changed, …
-    *what* is a snake_case word; *detail* is flat and holds no message text."""
+    *what* is a snake_case word, of :class:`Control` where it has consequences; *detail* is flat and holds no
+    message text."""
 
     channel: str
     what: str
@@ -147,16 +164,54 @@ class ControlEvent:
 
 Event = Message | StatusUpdate | ControlEvent
 
+NOTICE = "notice"
+"""The kind of a message that no customer wrote: the platform only says that there is something to fetch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a platform handed out when asked: *events* in its order, the *cursor* behind them, and whether there is
+    *more*."""
+
+    events: tuple[Event, ...]
+    cursor: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An answer that the customer can give with one tap. *id* comes back with it (at most 100 of A-Z a-z 0-9 _ -),
+    *title* is what is shown, and what the tap then says."""
+
+    id: str
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file to send. *kind* is image, audio, video or document; *file* its name among the operator's own, or else
+    *url* a public https address; *name* is what the customer sees."""
+
+    kind: str
+    file: str = ""
+    url: str = ""
+    name: str = ""
+    mime: str = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One sendable piece of a reply, already in the platform's dialect and within its limits.
+    """One sendable piece of a reply, already in the platform's dialect and within its limits. With an *attachment*,
+    *text* is its caption; with *choices*, what is asked.
     *repeated*: the same words went to this conversation a short while ago, on purpose. *template*: the name of the
     approved template that carries the text outside the platform's reply window; "" for a free message."""
 
     text: str
     repeated: bool = False
     template: str = ""
+    choices: tuple[Choice, ...] = ()
+    attachment: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +257,14 @@ class Delivered:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """The platform said no, and surely did not deliver. *reason* is for the operator: the platform's code,
-    its meaning and the next step, never a message's words or a secret."""
+    its meaning and the next step, never a message's words or a secret. *account*: not this message but the whole
+    account was refused, so that others need not try either."""
 
     reason: str
     action: Action
     code: str = ""
     retry_after: timedelta | None = None
+    account: bool = False
 
     @property
     def permanent(self) -> bool:

@@ -14,7 +14,7 @@ PACKAGES = ("adapters", "bot", "inference", "sessions")
 MAY_IMPORT = {
     "adapters": set[str](),
     "inference": set[str](),
-    "sessions": {"adapters.values"},
+    "sessions": {"adapters.relay", "adapters.shared", "adapters.values"},
     "bot": {"adapters", "inference", "sessions"},
 }
 ONLY_IN = {
