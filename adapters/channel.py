@@ -114,6 +114,8 @@ class Channel(ABC, Generic[S]):
     """Bytes of one webhook request."""
     surface: ClassVar[Surface] = Surface()
     """What can be shown beyond text."""
+    typing_lasts: ClassVar[timedelta | None] = None
+    """How long the platform shows what `turn_started` said; it is said again that often. None: once is enough."""
     endpoints: ClassVar[frozenset[str]] = frozenset()
     """What may follow the channel's own address, such as `card` of `/webhooks/<channel>/card`."""
 
@@ -158,9 +160,11 @@ class Channel(ABC, Generic[S]):
         MaybeSent of :mod:`adapters.http` where another try may help."""
         raise Unsupported(f"fetching {media.kind}")
 
-    def writing(self, message: Message, key: str) -> Writing | None:
-        """What shows the answer to *message*, the newest of its turn, while it grows; None: nothing can. *key* is
-        the reply's, so that `send` finds what was begun here."""
+    def writing(self, messages: Sequence[Message], key: str) -> Writing | None:
+        """What shows the answer to *messages*, all that the turn answers together, while it grows; None: nothing
+        can. *key* is the reply's, so that `send` finds what was begun here. The last is the newest, and the reply
+        goes its way (`Reply.route`); what the platform keeps open for the earlier ones is to be closed here. Called
+        in every turn, and again with more when more arrived: nothing is shown, nor made, before the first `show`."""
         return None
 
     def pull(self, notice: Message, cursor: str) -> Page:
