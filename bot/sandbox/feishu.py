@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from bot.sandbox.faults import Fault
-from bot.sandbox.journal import Delivery, Said, SentMessage
-from bot.sandbox.limits import Bucket
-from bot.sandbox.platform import Exchange, Platform, Post, Refusal, Route, member, route
-from bot.sandbox.serving import Answer, Incoming, answer_json
+from bot.sandbox.simulator.faults import Fault
+from bot.sandbox.simulator.journal import Delivery, Said, SentMessage
+from bot.sandbox.simulator.limits import Bucket
+from bot.sandbox.simulator.platform import Exchange, Platform, Post, Refusal, Route, member, route
+from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 
 TOKEN_LIFE = timedelta(seconds=7200)
 REMEMBERS = timedelta(hours=1)

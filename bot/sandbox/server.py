@@ -6,7 +6,7 @@
 | /shop | what the example's tools call (:mod:`bot.sandbox.shop`) |
 | /sandbox/ | the page |
 | /_sim/ | GET: the state of every platform |
-| /_sim/<platform>/<action> | the control interface of :mod:`bot.sandbox.control` |
+| /_sim/<platform>/<action> | the control interface of :mod:`bot.sandbox.simulator.control` |
 | /sandbox/_sim/... | the same, for the page, which stays under one path so that a web server can forward it |
 | /healthz | 200 |
 
@@ -26,12 +26,12 @@ from dataclasses import replace
 from importlib import resources
 from typing import Any
 
-from bot.sandbox import control
 from bot.sandbox.dingtalk import DingTalkPlatform
 from bot.sandbox.feishu import FeishuPlatform
-from bot.sandbox.platform import Platform
-from bot.sandbox.serving import Answer, Incoming, Server, answer_json
 from bot.sandbox.shop import Shop
+from bot.sandbox.simulator import control
+from bot.sandbox.simulator.platform import Platform
+from bot.sandbox.simulator.serving import Answer, Incoming, Server, answer_json
 from bot.sandbox.telegram import TelegramPlatform
 from bot.sandbox.wecom import WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform

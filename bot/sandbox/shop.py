@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 from zlib import crc32
 
-from bot.sandbox.serving import Answer, Incoming, answer_json
+from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 
 KEY = "sandbox-shop-key"
 """What `Authorization: Bearer` must carry."""

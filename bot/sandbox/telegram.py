@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from bot.sandbox import telegram_html
-from bot.sandbox.faults import Fault
-from bot.sandbox.journal import Delivery, Said, SentMessage
-from bot.sandbox.limits import Bucket
-from bot.sandbox.platform import Exchange, Platform, Post, Refusal, Route, route
-from bot.sandbox.serving import Answer, answer_json
+from bot.sandbox.simulator.faults import Fault
+from bot.sandbox.simulator.journal import Delivery, Said, SentMessage
+from bot.sandbox.simulator.limits import Bucket
+from bot.sandbox.simulator.platform import Exchange, Platform, Post, Refusal, Route, route
+from bot.sandbox.simulator.serving import Answer, answer_json
 
 LONGEST_TEXT = 4096
 """UTF-16 units, after parsing."""

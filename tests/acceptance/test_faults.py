@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.sandbox.faults import Fault
+from bot.sandbox.simulator.faults import Fault
 from tests.acceptance.conftest import Platform, Town
 
 pytestmark = pytest.mark.acceptance

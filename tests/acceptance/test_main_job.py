@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.faults import Fault
+from bot.sandbox.simulator.faults import Fault
 from tests.acceptance.conftest import Town
 
 pytestmark = pytest.mark.acceptance

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.simulator.faults import Fault, Faults
 
 LOST = Fault(cut_after_accept=True)
 REFUSALS = {

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.sandbox.journal import SentMessage
+from bot.sandbox.simulator.journal import SentMessage
 from sessions.inbox import DeadLetter
 
 NUMBER = re.compile(r"#(\d+)")

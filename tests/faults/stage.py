@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.simulator.faults import Fault, Faults
 from sessions.scripts import ALL
 from tests.acceptance.conftest import Platform, Town
 from tests.faults.chance import REFUSALS, SENDS

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from bot.sandbox import shop
-from bot.sandbox.serving import Server
+from bot.sandbox.simulator.serving import Server
 from inference.assistant import Assistant, AssistantSettings
 from inference.faq import NoKnowledge
 from inference.scripted import ScriptedModel

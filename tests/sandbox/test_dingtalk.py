@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import requests
 
-from bot.sandbox.dingtalk import DingTalkPlatform, sign
-from bot.sandbox.faults import Fault
+from bot.sandbox.dingtalk import DingTalkPlatform
+from bot.sandbox.dingtalk.platform import sign
+from bot.sandbox.simulator.faults import Fault
 from tests.fakes import RecordingServer
 from tests.sandbox.bots import recording_bot
 

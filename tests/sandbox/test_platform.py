@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import requests
 
-from bot.sandbox import journal
 from bot.sandbox.dingtalk import DingTalkPlatform
-from bot.sandbox.faults import Fault
-from bot.sandbox.journal import Call, Journal, Sign
-from bot.sandbox.platform import Platform
+from bot.sandbox.simulator import journal
+from bot.sandbox.simulator.faults import Fault
+from bot.sandbox.simulator.journal import Call, Journal, Sign
+from bot.sandbox.simulator.platform import Platform
 from bot.sandbox.wecom import WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform
 from tests.fakes import Answer, RecordingServer

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from bot.sandbox import control, example
+from bot.sandbox import example
+from bot.sandbox.simulator import control
 from bot.sandbox.server import Sandbox
 from tests.fakes import RecordingServer
 from tests.sandbox.bots import recording_bot, wait_until

@@ -17,12 +17,12 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from bot.sandbox.faults import Fault
-from bot.sandbox.journal import Delivery, Said, SentMessage
-from bot.sandbox.limits import Bucket
-from bot.sandbox.platform import Exchange, Platform, Post, Refusal, Route, member, route
-from bot.sandbox.serving import Answer, Incoming, answer_json
-from bot.sandbox.whatsapp_templates import BadTemplate, shown
+from bot.sandbox.simulator.faults import Fault
+from bot.sandbox.simulator.journal import Delivery, Said, SentMessage
+from bot.sandbox.simulator.limits import Bucket
+from bot.sandbox.simulator.platform import Exchange, Platform, Post, Refusal, Route, member, route
+from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
+from bot.sandbox.whatsapp.templates import BadTemplate, shown
 
 VERSIONS = range(21, 28)
 WINDOW = timedelta(hours=24)

@@ -26,11 +26,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.describe import described
-from bot.sandbox.faults import Fault, Faults
-from bot.sandbox.journal import Call, Delivery, Journal, SentMessage
-from bot.sandbox.serving import Answer, Incoming, answer_json
+from bot.sandbox.simulator.clock import Clock
+from bot.sandbox.simulator.describe import described
+from bot.sandbox.simulator.faults import Fault, Faults
+from bot.sandbox.simulator.journal import Call, Delivery, Journal, SentMessage
+from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 
 SETTINGS: Mapping[str, type] = {
     "webhook_url": str,

@@ -22,12 +22,12 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from bot.sandbox import control
-from bot.sandbox.clock import Clock
-from bot.sandbox.courier import Courier, Later
-from bot.sandbox.faults import Fault, Faults
-from bot.sandbox.journal import Call, Delivery, Journal, Said, SentMessage, Sign, Webhook
-from bot.sandbox.serving import Answer, Incoming, Server
+from bot.sandbox.simulator import control
+from bot.sandbox.simulator.clock import Clock
+from bot.sandbox.simulator.courier import Courier, Later
+from bot.sandbox.simulator.faults import Fault, Faults
+from bot.sandbox.simulator.journal import Call, Delivery, Journal, Said, SentMessage, Sign, Webhook
+from bot.sandbox.simulator.serving import Answer, Incoming, Server
 
 REMEMBERED = 20_000
 """Messages that can still be redelivered."""

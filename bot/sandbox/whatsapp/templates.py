@@ -4,7 +4,7 @@ approved, with one variable in its body."""
 import re
 from typing import Any
 
-from bot.sandbox.platform import member
+from bot.sandbox.simulator.platform import member
 
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z0-9]{2,4})?")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.sandbox.journal import Call, Entry, Said, SentMessage, Sign, Webhook
+from bot.sandbox.simulator.journal import Call, Entry, Said, SentMessage, Sign, Webhook
 
 
 def described(entry: Entry) -> dict[str, Any]:

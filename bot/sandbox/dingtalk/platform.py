@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from bot.sandbox.faults import Fault
-from bot.sandbox.journal import Delivery, Said, SentMessage
-from bot.sandbox.limits import Bucket
-from bot.sandbox.platform import Exchange, Platform, Post, Refusal, Route, member, route
-from bot.sandbox.serving import Answer, Incoming, answer_json
+from bot.sandbox.simulator.faults import Fault
+from bot.sandbox.simulator.journal import Delivery, Said, SentMessage
+from bot.sandbox.simulator.limits import Bucket
+from bot.sandbox.simulator.platform import Exchange, Platform, Post, Refusal, Route, member, route
+from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 
 LARGEST_WEBHOOK_BODY = 20_000
 LARGEST_PARAMETER = 15_000

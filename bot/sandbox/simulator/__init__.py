@@ -1,0 +1,1 @@
+"""What all simulated platforms share: a server, a clock, a journal, faults, and webhooks that come again."""
