@@ -38,6 +38,10 @@ class MaybeSent(Exception):
     """The bytes may have arrived: the answer was late, cut or unreadable."""
 
 
+class TooLarge(MaybeSent):
+    """The answer is larger than the caller wants; another try finds the same."""
+
+
 @dataclass(frozen=True)
 class HttpAnswer:
     """A complete HTTP answer; header names are lower-case."""
@@ -93,9 +97,11 @@ class PlatformHttp:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         total: timedelta | None = None,
+        most: int = LARGEST_ANSWER,
     ) -> HttpAnswer:
-        """One exchange. Raises :class:`NotSent` or :class:`MaybeSent`; every complete answer is returned,
-        whatever its status. *url* and *params* may hold secrets: they appear in no exception's text."""
+        """One exchange. Raises :class:`NotSent` or :class:`MaybeSent` (:class:`TooLarge` beyond *most* bytes);
+        every complete answer is returned, whatever its status. *url* and *params* may hold secrets: they appear
+        in no exception's text."""
         limit = total.total_seconds() if total else self._total
         if not url.lower().startswith(("https://", "http://")):
             raise NotSent("the address is none of http")
@@ -111,7 +117,7 @@ class PlatformHttp:
                     redirect=False,
                     preload_content=False,
                 ) as response:
-                    answer = _complete(response, _read(response))
+                    answer = _complete(response, _read(response, most))
                     response.release_conn()
                     return answer
             except HTTPError as error:
@@ -128,12 +134,12 @@ def _with_query(url: str, params: Mapping[str, str] | None) -> str:
     return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
 
 
-def _read(response: BaseHTTPResponse) -> bytes:
+def _read(response: BaseHTTPResponse, most: int) -> bytes:
     content = bytearray()
     for chunk in response.stream(64 * 1024):
         content += chunk
-        if len(content) > LARGEST_ANSWER:
-            raise MaybeSent("the answer is larger than any that the platform documents")
+        if len(content) > most:
+            raise TooLarge(f"the answer is larger than {most} bytes")
     return bytes(content)
 
 

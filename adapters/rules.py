@@ -17,12 +17,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a code means, and the operator's next step. *wait*: not before this has passed."""
+    """What a code means, and the operator's next step. *wait*: not before this has passed. *account*: no message
+    of this account gets through until an operator has acted."""
 
     action: Action
     meaning: str
     next_step: str = ""
     wait: timedelta | None = None
+    account: bool = False
 
     def refused(self, code: str, asked: timedelta | None = None) -> Refused:
         """*asked* is the wait that the platform named in its answer."""
@@ -32,6 +34,7 @@ class Rule:
             action=self.action,
             code=code,
             retry_after=asked or self.wait,
+            account=self.account,
         )
 
 
@@ -45,6 +48,11 @@ def give_up(meaning: str, next_step: str = "") -> Rule:
 
 def alert(meaning: str, next_step: str) -> Rule:
     return Rule(action=Action.ALERT, meaning=meaning, next_step=next_step)
+
+
+def halt(meaning: str, next_step: str) -> Rule:
+    """As :func:`alert`, for what stops the whole account."""
+    return Rule(action=Action.ALERT, meaning=meaning, next_step=next_step, account=True)
 
 
 def uncoded(answer: HttpAnswer, now: datetime) -> Refused | Unknown:

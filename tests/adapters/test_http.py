@@ -20,7 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import connection
-from adapters.http import LARGEST_ANSWER, LONGEST_RETRY_AFTER, HttpAnswer, MaybeSent, NotSent, PlatformHttp
+from adapters.http import (
+    LARGEST_ANSWER,
+    LONGEST_RETRY_AFTER,
+    HttpAnswer,
+    MaybeSent,
+    NotSent,
+    PlatformHttp,
+    TooLarge,
+)
 from tests.adapters.raw_server import RawServer, answering, http
 
 SECRET = "session=0123456789abcdef"
@@ -386,3 +394,12 @@ def tls_context(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     return context
+
+
+def test_a_caller_may_want_more_bytes_or_fewer() -> None:
+    large = http(b"x" * (LARGEST_ANSWER + 1), "200 OK", "Content-Type: image/png")
+    with RawServer(answering(large)) as server:
+        answer = platform_http().call("GET", server.url, most=LARGEST_ANSWER + 1)
+        assert len(answer.body) == LARGEST_ANSWER + 1
+        with pytest.raises(TooLarge):
+            platform_http().call("GET", server.url, most=1000)

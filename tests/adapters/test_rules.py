@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.http import HttpAnswer, MaybeSent, NotSent
-from adapters.rules import Rule, alert, honest, retry, uncoded
+from adapters.rules import Rule, alert, halt, honest, retry, uncoded
 from adapters.values import Action, Refused, Unknown
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -50,3 +50,8 @@ def test_a_refusal_names_code_meaning_and_next_step_and_a_wait() -> None:
     wait = timedelta(seconds=1)
     assert retry("busy", wait).refused("9").retry_after == wait
     assert retry("busy", wait).refused("9", timedelta(seconds=5)).retry_after == timedelta(seconds=5)
+
+
+def test_a_code_that_stops_the_whole_account_says_so() -> None:
+    assert halt("locked", "unlock it").refused("7").account
+    assert not alert("closed", "open it").refused("7").account
