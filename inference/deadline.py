@@ -2,13 +2,14 @@
 
 The timeout of `requests` is a limit on each read: a server that sends one byte a second keeps a call alive for ever
 (measured: `timeout=2` against ten such bytes answered after ten seconds). Here every `recv` of a connection gets
-what is left on the clock of the call that reads, headers, chunk sizes and TLS records included. No thread watches.
+what is left on the clock of the call that reads, headers, chunk sizes and TLS records included. No thread watches;
+a read in which nothing comes looks up twice a second, whether there is anybody left to wait for.
 """
 
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -19,15 +20,19 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
+QUIET = 0.5
+"""Seconds without a byte after which a read asks whether its server is lost: many times the pause of two tokens."""
+
 
 class Clock:
     """How long one answer may still take. Every read waits at most until *until*, which `expect` moves; it never
-    passes the *end* that was set at the start."""
+    passes the *end* that was set at the start. *lost* is asked in every quiet moment: whether to wait no longer."""
 
-    __slots__ = ("end", "until")
+    __slots__ = ("end", "lost", "until")
 
     def __init__(self, deadline: timedelta) -> None:
         self.end = self.until = time.monotonic() + deadline.total_seconds()
+        self.lost: Callable[[], bool] = lambda: False
 
     def expect(self, within: timedelta) -> None:
         """The next sign of life must come *within* this."""
@@ -55,19 +60,37 @@ def _wait_at_most(sock: socket.socket) -> None:
         left = clock.until - time.monotonic()
         if left <= 0:
             raise TimeoutError("the time for this answer is over")
-        sock.settimeout(left)
+        sock.settimeout(min(left, QUIET))
+
+
+def _reads_on() -> bool:
+    """Whether a read in which nothing came goes on; not where the limit was somebody else's."""
+    clock = _clock.get()
+    if clock and clock.lost():
+        raise ConnectionAbortedError("nobody is there any more who could answer")
+    return clock is not None
 
 
 class _TimedSocket(socket.socket):
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        _wait_at_most(self)
-        return super().recv_into(*args, **kwargs)
+        while True:
+            _wait_at_most(self)
+            try:
+                return super().recv_into(*args, **kwargs)
+            except TimeoutError:
+                if not _reads_on():
+                    raise
 
 
 class _TimedTlsSocket(ssl.SSLSocket):
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        _wait_at_most(self)
-        return super().recv_into(*args, **kwargs)
+        while True:
+            _wait_at_most(self)
+            try:
+                return super().recv_into(*args, **kwargs)
+            except TimeoutError:
+                if not _reads_on():
+                    raise
 
 
 def _timed(plain: socket.socket) -> socket.socket:

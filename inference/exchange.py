@@ -10,10 +10,17 @@ from typing import Any
 
 import requests
 from requests.cookies import RequestsCookieJar
-from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
+from urllib3.exceptions import (
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from inference.deadline import Clock, DeadlineAdapter
 from inference.draft import Draft
+from inference.replicas import Seen
 from inference.sse import DONE, EventReader
 from inference.trouble import (
     CUT_EARLY,
@@ -79,7 +86,7 @@ class Wire:
     def close(self) -> None:
         self._session.close()
 
-    def probe(self, url: str, name: str) -> bool:
+    def probe(self, url: str, name: str) -> Seen:
         """Whether the server at *url* (ending in /v1) is there and lists *name*: `/health` alone says too little,
         and a gateway may not have it (vLLM sheet §5, §9). Never raises for what the server does."""
         clock = Clock(PROBE)
@@ -87,11 +94,13 @@ class Wire:
             with clock.running():
                 status, _ = self._get(f"{url.removesuffix('/v1')}/health", clock)
                 if status >= 500:
-                    return False
+                    return Seen.ILL
                 status, body = self._get(f"{url}/models", clock)
+        except requests.ConnectionError as error:
+            return Seen.NOBODY if _nobody_listens(error) else Seen.ILL
         except (requests.RequestException, HTTPError, TimeoutError):
-            return False
-        return status < 500 and (status != 200 or name in served_names(body))
+            return Seen.ILL
+        return Seen.WELL if status < 500 and (status != 200 or name in served_names(body)) else Seen.ILL
 
     def _get(self, url: str, clock: Clock) -> tuple[int, bytes]:
         connect = min(self._limits.connect, PROBE).total_seconds()
@@ -109,10 +118,13 @@ class Wire:
         session: str,
         clock: Clock,
         alive: Callable[[], None],
+        lost: Callable[[], bool] = lambda: False,
     ) -> Completion:
         """Posts *body* and reads the whole answer. *where* names the replica, *session* the conversation (to a
-        router); *alive* is called once the model is at work. Raises AttemptFailed."""
+        router); *alive* is called once the model is at work, *lost* in every while without a byte: true ends the
+        attempt. Raises AttemptFailed."""
         draft = Draft(where, offered="tools" in body)
+        clock.lost = lost
         clock.expect(self._limits.first)
         try:
             with clock.running(), self._post(url, body, session, clock) as response:
@@ -186,6 +198,12 @@ def served_names(body: bytes) -> list[str]:
         return [str(each["id"]) for each in json.loads(body)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
+
+
+def _nobody_listens(error: requests.ConnectionError) -> bool:
+    """Refused, or no way to the host. A slow handshake and an unknown name say less of a server that was there."""
+    reason = error.args[0].reason if error.args and isinstance(error.args[0], MaxRetryError) else None
+    return isinstance(reason, NewConnectionError) and not isinstance(reason, NameResolutionError)
 
 
 def _chunks(response: requests.Response, where: str) -> Iterator[bytes]:

@@ -8,7 +8,8 @@ Health is passive first: what attempts meet. After a failure a replica rests, an
 is its probe; after three failures in a row it gets nothing but probes. :mod:`inference.prober` adds active probes
 while a replica rests. They keep it out while it is gone, so that no customer pays for finding that out; they end a
 rest early only where they saw it gone and back, because a `/health` of 200 says little: a draining server gives it,
-too (vLLM sheet §5). State is per process.
+too (vLLM sheet §5). They look as well where an answer stands still: where nobody listens any more, nobody will go
+on with it (a vLLM stopped by SIGTERM was seen to keep its streams open, sheet §0.11). State is per process.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum, auto
 from urllib.parse import urlsplit
 
 from inference.trouble import Health
@@ -35,6 +37,14 @@ GONE_REST = 5.0
 """Seconds that a failed probe keeps a replica out: a few beats of the prober."""
 
 
+class Seen(Enum):
+    """What an active probe found."""
+
+    WELL = auto()
+    ILL = auto()  # it answers, but not as it should, or not in time
+    NOBODY = auto()  # its address refuses connections: the process is gone, or going
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Replica:
     """One base URL (ending in /v1) and what is known of it. *name* is host and port, for logs."""
@@ -47,6 +57,8 @@ class Replica:
     probing: bool = False
     failed_at: float = float("-inf")
     gone: bool = False
+    vacant: bool = False
+    doubted: bool = False
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -122,7 +134,7 @@ class Replicas:
                 if began >= replica.failed_at:
                     replica.failures = 0
                     replica.rests_until = 0.0
-                    replica.probing = replica.gone = False
+                    replica.probing = replica.gone = replica.vacant = False
             elif health is Health.DRAINING and len(self._replicas) > 1:
                 replica.failures = max(replica.failures, DOWN_AFTER)
                 replica.failed_at = now
@@ -135,20 +147,36 @@ class Replicas:
                 pause = min(FIRST_REST * 2.0 ** min(max(0, replica.failures - 1), 10), LONGEST_REST)
                 replica.rests_until = now + (rest.total_seconds() if rest else pause)
 
-    def resting(self) -> Sequence[Replica]:
-        """Those that failed and are left out now: what active probes are for."""
+    def lost(self, replica: Replica) -> bool:
+        """Whether a probe found nobody there who could go on with an answer, and another could make it anew."""
+        return replica.vacant and self.another(replica)
+
+    def doubt(self, replica: Replica) -> bool:
+        """An answer of *replica* stands still. True: a probe should look, for another could make the answer."""
+        replica.doubted = self.another(replica)
+        return replica.doubted
+
+    def doubtful(self) -> Sequence[Replica]:
+        """Those that failed and are left out now, or are in doubt: what active probes are for."""
         now = self._now()
         with self._lock:
-            return [replica for replica in self._replicas if replica.failures and now < replica.rests_until]
+            return [
+                replica
+                for replica in self._replicas
+                if replica.doubted or (replica.failures and now < replica.rests_until)
+            ]
 
-    def note_probe(self, replica: Replica, *, healthy: bool) -> None:
+    def note_probe(self, replica: Replica, seen: Seen) -> None:
         """What an active probe said of *replica*."""
         now = self._now()
         with self._lock:
-            if not replica.failures:
+            doubted, replica.doubted = replica.doubted, False
+            replica.vacant = seen is Seen.NOBODY and (doubted or replica.failures > 0)
+            if not replica.failures and not replica.vacant:
                 return  # a request was faster
-            if not healthy:
+            if seen is not Seen.WELL:
                 replica.gone = True
+                replica.failed_at = replica.failed_at if replica.failures else now
                 replica.failures = min(replica.failures + 1, DOWN_AFTER)
                 replica.rests_until = max(replica.rests_until, now + GONE_REST)
             elif replica.gone:

@@ -177,6 +177,7 @@ class _Call:
                     session=sha256(self.conversation.encode("utf-8", "replace")).hexdigest()[:32],
                     clock=self.clock,
                     alive=lambda: self.replicas.note(replica, Health.UP, began=began),
+                    lost=lambda: self._lost(replica),
                 )
             except AttemptFailed as failed:
                 self.watch(Attempt(replica=replica.name, result=RESULTS[failed.rule.error]))
@@ -187,6 +188,14 @@ class _Call:
                 raise
             self.watch(Attempt(replica=replica.name, result="answered", completion=completion))
             return completion
+
+    def _lost(self, replica: Replica) -> bool:
+        """Asked where *replica* keeps silent. Until a probe has looked, the answer is no."""
+        if self.replicas.lost(replica):
+            return True
+        if self.replicas.doubt(replica):
+            self.prober.wake()
+        return False
 
     def _may_repeat(self, error: BaseException) -> bool:
         rule = error.rule if isinstance(error, AttemptFailed) else None

@@ -100,12 +100,16 @@ class ScriptedModelServer:
         """As a killed process: nothing listens any more, and every connection is cut."""
         self.stopping.set()
         self.hold.set()
-        self._http.shutdown()
-        self._http.server_close()
+        self.stop_listening()
         with self._lock:
             for connection in self._open:
                 _cut(connection)
         self._thread.join()
+
+    def stop_listening(self) -> None:
+        """As a vLLM that was told to stop: new connections are refused, and the open ones stay as they are."""
+        self._http.shutdown()
+        self._http.server_close()
 
     def __enter__(self) -> Self:
         self.start()

@@ -87,6 +87,32 @@ def test_another_server_is_asked_at_once(pair: Pair, connect: Connect, name: str
     assert len(two.requests) == before + 1
 
 
+@pytest.mark.parametrize("name", ["silent", "silent after 200", "silent midway"])
+def test_an_answer_that_nobody_can_go_on_with_is_not_waited_for(pair: Pair, connect: Connect, name: str) -> None:
+    """As a vLLM that was told to stop leaves it: its streams open and silent, its port closed."""
+    one, two = pair
+    model = connect(one.url, two.url, limits=Limits())
+    conversation = at_home_at(one, model)
+    one.script(name)
+    before = len(one.requests)
+    with ThreadPoolExecutor(1) as pool:
+        took = pool.submit(timed, model, conversation)
+        while len(one.requests) == before:
+            time.sleep(0.01)
+        one.stop_listening()
+        assert took.result() < 3  # the limits of silence are 30 and 15 s
+
+
+def test_a_slow_server_that_still_listens_is_waited_for(pair: Pair, connect: Connect) -> None:
+    one, two = pair
+    model = connect(one.url, two.url, limits=Limits())
+    conversation = at_home_at(one, model)
+    before, others = len(one.requests), len(two.requests)
+    one.delay = 2
+    ask(model, conversation)
+    assert (len(one.requests), len(two.requests)) == (before + 1, others)
+
+
 @pytest.mark.parametrize("name", ["cut in the answer", "aborts midway", "500 in a 200 midway", "silent midway"])
 def test_half_an_answer_is_made_again_once_by_another_server(pair: Pair, connect: Connect, name: str) -> None:
     one, two = pair

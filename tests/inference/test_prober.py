@@ -11,7 +11,7 @@ from bot.sandbox.model import ScriptedModelServer
 from bot.sandbox.model_faults import BEHAVIOURS
 from inference.exchange import Limits, Wire
 from inference.prober import Prober
-from inference.replicas import Replicas
+from inference.replicas import Replicas, Seen
 from inference.trouble import Health
 from inference.vllm import VllmModel
 from tests.contracts.model import said
@@ -40,7 +40,7 @@ def probes(server: ScriptedModelServer) -> int:
 def test_there_is_no_thread_while_all_is_well_and_none_after(server: ScriptedModelServer) -> None:
     before = probers()
     replicas = Replicas([server.url])
-    answers = iter([False, False, True])
+    answers = iter([Seen.NOBODY, Seen.ILL, Seen.WELL])
     prober = Prober(replicas, lambda _: next(answers), beat=timedelta(seconds=0.01))
     with replicas.serving("c") as replica:
         assert replica
@@ -51,13 +51,13 @@ def test_there_is_no_thread_while_all_is_well_and_none_after(server: ScriptedMod
         prober.wake()
     assert probers() <= before + 1
     wait_until(lambda: probers() == before)
-    assert replicas.resting() == []
+    assert replicas.doubtful() == []
 
 
 def test_closing_ends_the_thread_though_the_server_stays_away() -> None:
     before = probers()
     replicas = Replicas(["http://a:1/v1"])
-    prober = Prober(replicas, lambda _: False, beat=timedelta(seconds=0.01))
+    prober = Prober(replicas, lambda _: Seen.ILL, beat=timedelta(seconds=0.01))
     with replicas.serving("c") as replica:
         assert replica
         replicas.note(replica, Health.DOWN)
@@ -70,18 +70,17 @@ def test_closing_ends_the_thread_though_the_server_stays_away() -> None:
 @pytest.mark.parametrize("path", ["", "/team-a"])
 def test_a_server_that_is_there_and_lists_the_model_is_well(server: ScriptedModelServer, path: str) -> None:
     wire = Wire("", Limits(), connections=4)
-    assert wire.probe(
-        server.url.replace("/v1", f"{path}/v1"), "gpt-oss-20b"
-    )  # a gateway without the two paths is, too
+    seen = wire.probe(server.url.replace("/v1", f"{path}/v1"), "gpt-oss-20b")
+    assert seen is Seen.WELL  # a gateway without the two paths is, too
     wire.close()
 
 
 def test_a_dead_engine_an_unknown_name_and_nobody_are_not_well(server: ScriptedModelServer) -> None:
     wire = Wire("", Limits(), connections=4)
-    assert not wire.probe(server.url, "another-model")
+    assert wire.probe(server.url, "another-model") is Seen.ILL
     server.health = 503
-    assert not wire.probe(server.url, "gpt-oss-20b")
-    assert not wire.probe("http://127.0.0.1:9/v1", "gpt-oss-20b")
+    assert wire.probe(server.url, "gpt-oss-20b") is Seen.ILL
+    assert wire.probe("http://127.0.0.1:9/v1", "gpt-oss-20b") is Seen.NOBODY
     wire.close()
 
 
@@ -132,7 +131,7 @@ def test_a_draining_server_gets_one_request_and_no_more_until_it_was_gone(connec
         seen = probes(one)
         wait_until(lambda: probes(one) > seen)
         one.health = 200
-        wait_until(lambda: not model._replicas.resting(), 3)
+        wait_until(lambda: not model._replicas.doubtful(), 3)
         for number in range(30):
             ask(model, f"{number}")
         assert len(one.requests) > 5

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from inference.replicas import FIRST_REST, LONGEST_REST, Replica, Replicas
+from inference.replicas import FIRST_REST, LONGEST_REST, Replica, Replicas, Seen
 from inference.trouble import Health
 
 URLS = ("http://a:1/v1", "http://b:1/v1", "http://c:1/v1")
@@ -179,15 +179,15 @@ def test_a_draining_replica_is_out_at_once_though_its_running_answers_go_on(town
     town.replicas.note(draining, Health.DRAINING)
     town.replicas.note(draining, Health.UP, began=began)
     town.time += 60
-    town.replicas.note_probe(draining, healthy=True)  # its /health says 200 all the time
+    town.replicas.note_probe(draining, Seen.WELL)  # its /health says 200 all the time
     assert town.sure() is not draining
 
 
 def test_a_drained_replica_that_was_gone_and_is_back_gets_one_request_to_show_it(town: Town) -> None:
     drained = town.sure()
     town.replicas.note(drained, Health.DRAINING)
-    town.replicas.note_probe(drained, healthy=False)
-    town.replicas.note_probe(drained, healthy=True)
+    town.replicas.note_probe(drained, Seen.NOBODY)
+    town.replicas.note_probe(drained, Seen.WELL)
     with town.replicas.serving("c") as probe:
         assert probe is drained
         assert town.sure() is not drained
@@ -206,16 +206,16 @@ def test_failed_probes_keep_a_replica_out_so_that_no_request_has_to_find_out(tow
     lost = town.sure()
     town.fail(lost)
     for _ in range(20):
-        town.replicas.note_probe(lost, healthy=False)
+        town.replicas.note_probe(lost, Seen.NOBODY)
         town.time += 1
         assert town.sure() is not lost
-    assert town.replicas.resting() == [lost]
+    assert town.replicas.doubtful() == [lost]
 
 
 def test_a_good_probe_does_not_shorten_the_rest_of_a_replica_that_was_never_gone(town: Town) -> None:
     broken = town.sure()
     town.fail(broken, 3)
-    town.replicas.note_probe(broken, healthy=True)
+    town.replicas.note_probe(broken, Seen.WELL)
     assert town.sure() is not broken
 
 
@@ -223,8 +223,47 @@ def test_a_probe_that_comes_after_good_news_changes_nothing(town: Town) -> None:
     replica = town.sure()
     town.fail(replica)
     town.replicas.note(replica, Health.UP)
-    town.replicas.note_probe(replica, healthy=False)
+    town.replicas.note_probe(replica, Seen.NOBODY)
     assert town.sure() is replica
+
+
+def test_a_silent_replica_that_refuses_connections_is_lost_and_left_alone(town: Town) -> None:
+    silent = town.sure()
+    assert not town.replicas.lost(silent)
+    assert town.replicas.doubt(silent)
+    assert town.replicas.doubtful() == [silent]
+    town.replicas.note_probe(silent, Seen.NOBODY)
+    assert town.replicas.lost(silent)
+    assert town.sure() is not silent
+
+
+@pytest.mark.parametrize("seen", [Seen.WELL, Seen.ILL])
+def test_a_silent_replica_that_is_there_is_waited_for(town: Town, seen: Seen) -> None:
+    silent = town.sure()
+    town.replicas.doubt(silent)
+    town.replicas.note_probe(silent, seen)
+    assert not town.replicas.lost(silent)
+    assert town.replicas.doubtful() == []
+    assert town.sure() is silent
+
+
+def test_a_lone_replica_is_not_given_up_for_its_silence() -> None:
+    town = Town(URLS[0])
+    lone = town.sure()
+    assert not town.replicas.doubt(lone)
+    town.fail(lone)
+    town.replicas.note_probe(lone, Seen.NOBODY)
+    assert not town.replicas.lost(lone)
+
+
+def test_a_lost_replica_that_answers_again_is_not_lost(town: Town) -> None:
+    back = town.sure()
+    town.replicas.doubt(back)
+    town.replicas.note_probe(back, Seen.NOBODY)
+    town.time += 20
+    town.replicas.note(back, Health.UP, began=town.time)
+    assert not town.replicas.lost(back)
+    assert town.sure() is back
 
 
 def test_old_good_news_do_not_undo_a_newer_failure(town: Town) -> None:

@@ -27,11 +27,11 @@ def environment() -> None:
 
 @pytest.fixture(scope="module")
 def chat(environment: None) -> Iterator[VllmServer]:
-    """The Llama-shaped model with its two adapters; drains for half a minute when it is told to stop."""
+    """The Llama-shaped model with its two adapters; drains for a minute when it is told to stop."""
     adapters = [f"{path.parent.name}={path.parent}" for path in sorted(CHAT.glob("*/adapter_config.json"))]
     lora = ("--enable-lora", "--max-loras", "2", "--max-lora-rank", "8", "--lora-modules", *adapters)
     hermes = ("--tool-call-parser", "hermes", "--max-model-len", "2048")
-    with VllmServer(CHAT, *hermes, *lora, "--shutdown-timeout", "30") as server:
+    with VllmServer(CHAT, *hermes, *lora, "--shutdown-timeout", "60") as server:
         yield server
 
 

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ START_LIMIT = 300.0
 """Seconds. Measured from process to /health: 25 on two quiet cores, 190 on busy ones."""
 QUEUE = 64
 """What the server takes at once, waiting ones included; beyond, it refuses."""
+STEP = 0.05
+"""Seconds of a held engine's work at a time: some 25 tokens on quick cores, of the 1900 of an endless answer."""
 
 ENVIRONMENT = {
     "VLLM_SYSTEM_START_DATE": TODAY,
@@ -103,10 +105,18 @@ class VllmServer:
 
     def kill_engine(self) -> None:
         """As the kernel does when memory is short."""
-        engines = [it for it in _members(self._running().pid) if "EngineCore" in " ".join(it.cmdline())]
-        assert engines, "vLLM has no process named EngineCore any more"
-        for engine in engines:
+        for engine in self._engines():
             engine.kill()
+
+    @contextmanager
+    def held(self) -> Iterator["Held"]:
+        """The engine stands still meanwhile, however quick it is: what it works on or has queued stays as it is."""
+        held = Held(self._engines())
+        held.stop()
+        try:
+            yield held
+        finally:
+            held.go()
 
     def exit_code(self, *, within: float) -> int:
         return self._running().wait(within)
@@ -135,6 +145,11 @@ class VllmServer:
         """How many sequences the engine works on or holds in its queue."""
         return int(self.metric("num_requests_running") + self.metric("num_requests_waiting"))
 
+    def _engines(self) -> Sequence[psutil.Process]:
+        engines = [it for it in _members(self._running().pid) if "EngineCore" in " ".join(it.cmdline())]
+        assert engines, "vLLM has no process named EngineCore any more"
+        return engines
+
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "it was never started"
         return self._process
@@ -145,6 +160,34 @@ class VllmServer:
         with suppress(requests.ConnectionError):
             return requests.get(f"http://127.0.0.1:{self.port}/health", timeout=5).status_code == 200
         return False
+
+
+class Held:
+    """An engine that stands still. Beside a running one its server may be too busy to say how many it works on: on
+    quick cores its event loop was seen to answer nothing else until a stream of 1900 tokens was over."""
+
+    def __init__(self, engines: Sequence[psutil.Process]) -> None:
+        self._engines = engines
+
+    def stop(self) -> None:
+        for engine in self._engines:
+            engine.suspend()
+
+    def go(self) -> None:
+        for engine in self._engines:
+            with suppress(psutil.NoSuchProcess):
+                engine.resume()
+
+    def until(self, done: Callable[[], bool], *, seconds: float) -> None:
+        """A little work at a time, until it has led to what is wanted."""
+
+        def nearer() -> bool:
+            self.go()
+            time.sleep(STEP)
+            self.stop()
+            return done()
+
+        wait_until(nearer, seconds=seconds)
 
 
 def wait_until(done: Callable[[], bool], *, seconds: float) -> None:

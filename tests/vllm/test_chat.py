@@ -20,6 +20,8 @@ from tests.vllm.server import NAME, QUEUE, VllmServer, wait_until
 from tests.vllm.stage import GREEDY, LiveStage, answer, connect
 
 SPARE = "The spare one answers."
+LONGEST = 1900
+"""Tokens: nearly the whole context."""
 
 
 @pytest.fixture
@@ -85,26 +87,34 @@ def test_a_priority_and_a_cache_salt_are_taken(stage: LiveStage) -> None:
 
 
 def test_a_client_that_gives_up_frees_its_place(chat: VllmServer, stage: LiveStage) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(stage.ask, said(ENDLESS), seconds=6, max_tokens=1900)
-        wait_until(lambda: chat.running() == 1, seconds=6)
+    stage.speak(extra={"ignore_eos": True})
+    before = chat.metric("generation_tokens_total")
+    with ThreadPoolExecutor(1) as pool, chat.held() as engine:
+        asked = pool.submit(stage.ask, said(ENDLESS), seconds=10, max_tokens=LONGEST)
+        engine.until(lambda: chat.running() == 1, seconds=10)
         with pytest.raises(ModelFailed):
             asked.result()
-    wait_until(lambda: chat.running() == 0, seconds=10)
+    wait_until(lambda: chat.running() == 0, seconds=60)
+    assert 0 < chat.metric("generation_tokens_total") - before < LONGEST
+
+
+def is_full(chat: VllmServer) -> bool:
+    with chat.post("Hello", stream=True) as response:
+        return response.status_code == 503
 
 
 @contextmanager
 def full_queue(chat: VllmServer) -> Iterator[None]:
-    with ExitStack() as streams:
+    with chat.held(), ExitStack() as streams:
         for _ in range(QUEUE):
-            streams.enter_context(chat.post(ENDLESS, stream=True, max_tokens=1900, ignore_eos=True))
+            streams.enter_context(chat.post(ENDLESS, stream=True, max_tokens=LONGEST, ignore_eos=True))
+        wait_until(lambda: is_full(chat), seconds=30)
         yield
-    wait_until(lambda: chat.running() == 0, seconds=5)
+    wait_until(lambda: not is_full(chat), seconds=30)
 
 
 def test_a_full_queue_is_told_from_a_failure_and_the_spare_replica_answers(chat: VllmServer) -> None:
     with full_queue(chat), ScriptedModelServer(reply=SPARE) as spare:
-        assert chat.post("Hello", stream=True).status_code == 503
         with pytest.raises(ModelBusy, match="queue is full"):
             answer(connect(chat.url), "Hello", seconds=1)
         both = connect(chat.url, spare.url)
@@ -122,26 +132,32 @@ def test_a_crowd_beyond_the_queue_is_served_or_told_that_it_is_full(chat: VllmSe
         except ModelBusy:
             return ModelBusy
 
-    with ThreadPoolExecutor(3 * QUEUE) as pool:
-        outcomes = Counter(pool.map(outcome, range(3 * QUEUE)))
+    with ThreadPoolExecutor(3 * QUEUE) as pool, chat.held() as engine:
+        crowd = [pool.submit(outcome, number) for number in range(3 * QUEUE)]
+        wait_until(lambda: sum(it.done() for it in crowd) >= QUEUE, seconds=60)
+        engine.go()
+        outcomes = Counter(it.result() for it in crowd)
     assert set(outcomes) == {"length", ModelBusy}
+    assert outcomes["length"] >= QUEUE
     assert chat.metric("admission_rejections_total") >= outcomes[ModelBusy]
 
 
 def test_a_draining_server_ends_what_it_began_and_the_rest_goes_elsewhere(chat: VllmServer) -> None:
     tokens = 1500
-    with ThreadPoolExecutor(4) as pool, ScriptedModelServer(reply=SPARE) as spare:
+    spare, pool = ScriptedModelServer(reply=SPARE), ThreadPoolExecutor(4)
+    with spare, pool, chat.held() as engine:
         begun = [pool.submit(answer, connect(chat.url), ENDLESS, tokens=tokens) for _ in range(4)]
-        wait_until(lambda: chat.running() == 4, seconds=10)
+        engine.until(lambda: chat.running() == 4, seconds=30)
         chat.terminate()
-        wait_until(lambda: chat.post("Hello").status_code == 500, seconds=5)
+        wait_until(lambda: chat.post("Hello", stream=True).status_code == 500, seconds=10)
         with pytest.raises(ModelError):
             answer(connect(chat.url), "Hello", seconds=5)
         both = connect(chat.url, spare.url)
         started = time.monotonic()
         assert {answer(both, "Hello", conversation=f"c{number}").text for number in range(16)} == {SPARE}
         assert time.monotonic() - started < 5
+        engine.go()
         for it in begun:
             completion = it.result()
             assert (completion.text, completion.finish) == ((TICK * tokens).strip(), "length")
-    assert chat.exit_code(within=60) == 0
+    assert chat.exit_code(within=120) == 0
