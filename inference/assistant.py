@@ -37,7 +37,8 @@ SHORTER = 4
 class AssistantSettings:
     """*system_prompt* may hold {company_name} and {max_reply_chars}; "" is the built-in one. *fallback_text* is
     said when nobody knows; "" is *handover* of the customer's texts. *max_tokens* covers thinking and answer.
-    *certain*: from which score on a stored answer is sent without a model. *zone*: whose time the model is told."""
+    *certain*: from which score on a stored answer is sent without a model. *zone*: whose time the model is told.
+    *sees*: the model takes pictures; else those of a question are left out."""
 
     company_name: str = "our shop"
     system_prompt: str = ""
@@ -48,6 +49,7 @@ class AssistantSettings:
     max_tokens: int = 1024
     certain: float = CERTAIN
     zone: tzinfo = UTC
+    sees: bool = False
 
 
 class Assistant:

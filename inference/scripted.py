@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from inference.errors import ModelError, ModelFailed
-from inference.values import ChatMessage, Completion, ToolCall, ToolSpec
+from inference.values import ChatMessage, Completion, Show, ToolCall, ToolSpec
 
 Line = str | Completion | ModelError
 """What one call gives: a text, an answer in full (see `calling`), or an error that is raised."""
@@ -70,6 +70,7 @@ class ScriptedModel:
         deadline: timedelta,
         max_tokens: int,
         tools: Sequence[ToolSpec] = (),
+        show: Show | None = None,
     ) -> Completion:
         asked = Asked(
             messages=tuple(messages), conversation=conversation, max_tokens=max_tokens, tools=tuple(tools)

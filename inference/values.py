@@ -1,6 +1,6 @@
 """The values between a question and its answer. Frozen, slotted, keyword-only; aware datetimes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,16 +25,32 @@ class ToolSpec:
     parameters: Mapping[str, object]
 
 
+Show = Callable[[str], None]
+"""Is given the whole readable text so far, now and then, while the answer is written, on the thread that asked. A
+text may begin otherwise than the one before: a broken attempt is made anew, and what has grown too long is cut.
+What it raises is logged, and ends the showing, not the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What a customer sent to be looked at: *mime* as sniffed (image/jpeg, image/png, …), *content* its bytes."""
+
+    mime: str
+    content: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatMessage:
     """One OpenAI-style chat message; *role* is system, user, assistant or tool. An assistant's message with
-    *tool_calls* carries the *reasoning* that led to them (vLLM sheet §2); a tool's answers *tool_call_id*."""
+    *tool_calls* carries the *reasoning* that led to them (vLLM sheet §2); a tool's answers *tool_call_id*.
+    *pictures* go with a user's words."""
 
     role: str
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     reasoning: str = ""
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +69,10 @@ class Question:
     whole answer. *turn* names the turn for ever: the same turn asked again, after a crash, has the same name.
 
     *customer* None, or no *turn*: no tool is used. *pending* is that of the answer before this, or "". *sent_at* is
-    when the first of the texts was sent. *origin* is the asker's own, handed to the desk's own tools."""
+    when the first of the texts was sent. *origin* is the asker's own, handed to the desk's own tools.
+
+    *pictures* belong to the texts; an assistant that does not see leaves them out. *show*, if any, is told the text
+    while it is written, never more than the answer may hold."""
 
     conversation: str
     history: Sequence[ChatMessage]
@@ -65,6 +84,8 @@ class Question:
     pending: str = ""
     sent_at: datetime | None = None
     origin: object = None
+    pictures: Sequence[Picture] = ()
+    show: Show | None = None
 
 
 class Source(StrEnum):
@@ -79,13 +100,15 @@ class Answer:
     """The text for the customer, in Markdown. *degraded* is "" or the reason why the model, though configured,
     did not answer (for the operator: no customer text). *pending*, if any, is what the customer was asked to
     confirm: opaque, to be kept with the conversation and given back with its next question. *acted*: something was
-    changed on the way to this answer, so that the question should not be asked anew without need."""
+    changed on the way to this answer, so that the question should not be asked anew without need. *choices*: titles
+    that the customer may tap instead of typing; the title as a text means the same."""
 
     text: str
     source: Source
     degraded: str = ""
     pending: str = ""
     acted: bool = False
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +135,10 @@ class Model(Protocol):
         deadline: timedelta,
         max_tokens: int,
         tools: Sequence[ToolSpec] = (),
+        show: Show | None = None,
     ) -> Completion:
-        """One answer, or calls of *tools*, within *deadline*, whatever the server does. Raises ModelBusy,
-        ModelFailed, ModelRefused."""
+        """One answer, or calls of *tools*, within *deadline*, whatever the server does. *show* is told the readable
+        text while it grows, without any limit of its length. Raises ModelBusy, ModelFailed, ModelRefused."""
         ...
 
     def available(self) -> bool:

@@ -27,7 +27,7 @@ from inference.prober import Prober
 from inference.replicas import Replica, Replicas
 from inference.request import Voice, conversation_fields
 from inference.trouble import NO_REPLICA, TOO_LATE, AttemptFailed, Health, Repeat
-from inference.values import ChatMessage, Completion, ToolSpec
+from inference.values import ChatMessage, Completion, Show, ToolSpec
 
 RESULTS: Mapping[type[ModelError], str] = {
     ModelBusy: "busy",
@@ -100,6 +100,7 @@ class VllmModel:
         deadline: timedelta,
         max_tokens: int,
         tools: Sequence[ToolSpec] = (),
+        show: Show | None = None,
     ) -> Completion:
         body = conversation_fields(messages, tools, max_tokens) | self.voice.fields()
         call = _Call(
