@@ -105,8 +105,7 @@ def test_an_unanswered_webhook_stays_so_unless_redelivery_is_on(
     bot.faults.append(Answer(status=503))
     with kind(webhook_url=bot.url) as platform:
         assert platform.say("Hi").status == 503
-        assert platform._later is not None
-        assert platform._later._due == []
+        assert platform.pending == 0
     assert len(bot.calls) == 1
 
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from bot.sandbox import example
-from bot.sandbox.simulator import control
 from bot.sandbox.server import Sandbox
+from bot.sandbox.simulator import events
 from tests.fakes import RecordingServer
 from tests.sandbox.bots import recording_bot, wait_until
 
@@ -156,7 +156,7 @@ def test_the_events_of_wecom_hold_the_decrypted_xml(sandbox: Sandbox) -> None:
 
 
 def test_a_stream_ends_by_itself(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "STREAM_LIFE", 0.0)
+    monkeypatch.setattr(events, "STREAM_LIFE", 0.0)
     answer = requests.get(f"{sandbox.url}/_sim/wecom/events", timeout=10)
 
     assert answer.text == "retry: 300\n\n"

@@ -4,32 +4,38 @@
 |---|---|---|
 | GET state | | name, url, webhook_url, customers, settings, waiting faults |
 | POST say | text, user ... as the platform's `say` | a delivery: status, body, ms, message_id, error |
+| POST write | kind of `kinds`, user, and fields that replace its example's | a delivery |
+| POST tap | message_id, choice, user? | a delivery; a customer taps a choice of a shown message |
 | POST redeliver | message_id | a delivery |
 | POST verify | | a delivery (WhatsApp, WeCom) |
 | POST settings | those of `SETTINGS` that are to change | state |
 | POST faults | preset, or endpoint and the fields of a `Fault`, delay in seconds | state |
+| POST mischief | kind of `Mischief`, times? | state; the next webhooks misbehave |
 | POST clear | | state; faults, journal and chats are forgotten |
 | POST tokens | | state; tokens in use become invalid |
 | POST sessions | | state; DingTalk's session webhooks become invalid |
 | POST clock | advance (s) | state |
 | GET replies | user? | what customers were shown |
 | GET calls | | what the bot called |
+| GET breaches | | the rules of the platform that the bot broke |
+| GET media | id | a file that a customer sent or the bot uploaded |
 | GET events | after?, or Last-Event-ID | the journal as Server-Sent Events; the reader reconnects after 10 s |
 
 A POST must say `Content-Type: application/json`: a page of another site cannot do that unasked.
 """
 
 import inspect
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
 from bot.sandbox.simulator.clock import Clock
 from bot.sandbox.simulator.describe import described
+from bot.sandbox.simulator.events import events
 from bot.sandbox.simulator.faults import Fault, Faults
 from bot.sandbox.simulator.journal import Call, Delivery, Journal, SentMessage
+from bot.sandbox.simulator.media import Shelf
+from bot.sandbox.simulator.mischief import Mischief, Mischiefs
 from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 
 SETTINGS: Mapping[str, type] = {
@@ -41,11 +47,6 @@ SETTINGS: Mapping[str, type] = {
     "trusted_ip": bool,
     "speed": float,
 }
-STREAM_LIFE = 10.0
-"""Seconds: bounds how long a reader that is gone, or a server that stops, holds a thread."""
-HEARTBEAT = timedelta(seconds=2)
-MOST_AT_ONCE = 600
-"""Older entries are left out when a reader begins."""
 
 
 class Played(Protocol):
@@ -57,6 +58,9 @@ class Played(Protocol):
     clock: Clock
     journal: Journal
     faults: Faults
+    mischief: Mischiefs
+    shelf: Shelf
+    kinds: ClassVar[Mapping[str, Mapping[str, Any]]]
     say: Callable[..., Delivery]
 
     @property
@@ -66,6 +70,10 @@ class Played(Protocol):
     def calls(self) -> list[Call]: ...
 
     def customers(self) -> Sequence[Mapping[str, str]]: ...
+
+    def write(self, kind: str, *, user: str = "", **fields: Any) -> Delivery: ...
+
+    def tap(self, message_id: str, choice: str, *, user: str = "") -> Delivery: ...
 
     def redeliver(self, message_id: str) -> Delivery: ...
 
@@ -81,13 +89,9 @@ class Wrong(Exception):
 def answer(platform: Played, incoming: Incoming) -> Answer:
     """Serves one call; 404 and 400 with the reason in words."""
     name = incoming.path.removeprefix("/_sim/")
-    action = {("GET", "events"): _events, ("GET", "replies"): _replies, ("GET", "calls"): _calls}.get(
-        (incoming.method, name)
-    )
-    if action:
-        return action(platform, incoming)
-    if (incoming.method, name) == ("GET", "state"):
-        return answer_json(state(platform))
+    look = LOOKS.get(name) if incoming.method == "GET" else None
+    if look:
+        return look(platform, incoming)
     change = CHANGES.get(name) if incoming.method == "POST" else None
     if change is None:
         return answer_json({"error": f"no such control: {incoming.method} {name}"}, 404)
@@ -106,6 +110,9 @@ def state(platform: Played) -> dict[str, Any]:
         "settings": {name: getattr(platform, name) for name in SETTINGS if hasattr(platform, name)},
         "presets": list(platform.presets),
         "faults": platform.faults.waiting(),
+        "mischief": platform.mischief.waiting(),
+        "kinds": platform.kinds,
+        "now": platform.clock.now().timestamp(),
     }
 
 
@@ -120,6 +127,32 @@ def _body(incoming: Incoming) -> dict[str, Any]:
 
 def _say(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
     return _delivery(_called(platform.say, body))
+
+
+def _write(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
+    kind = str(body.pop("kind", ""))
+    if kind not in platform.kinds:
+        raise Wrong(f"kinds are {', '.join(platform.kinds) or 'none but text'}")
+    unknown = set(body) - {"user"} - set(platform.kinds[kind])
+    if unknown:
+        raise Wrong(f"{kind} has no field {', '.join(sorted(unknown))}")
+    return _delivery(platform.write(kind, **body))
+
+
+def _tap(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _delivery(_called(platform.tap, body))
+    except KeyError:
+        raise Wrong("no such message_id, or no such choice in it") from None
+
+
+def _mischief(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
+    known = {str(each): each for each in Mischief}
+    kind, times = known.get(str(body.get("kind"))), body.get("times", 1)
+    if kind is None or not isinstance(times, int):
+        raise Wrong(f"kinds are {', '.join(known)}; times is a number")
+    platform.mischief.add(kind, times=times)
+    return state(platform)
 
 
 def _redeliver(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
@@ -184,6 +217,7 @@ def _called(make: Callable[..., Any], arguments: dict[str, Any]) -> Any:
 
 def _clear(platform: Played, _: dict[str, Any]) -> dict[str, Any]:
     platform.faults.clear()
+    platform.mischief.clear()
     platform.journal.clear()
     return state(platform)
 
@@ -211,6 +245,9 @@ def _clock(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
 
 CHANGES: Mapping[str, Callable[[Played, dict[str, Any]], dict[str, Any]]] = {
     "say": _say,
+    "write": _write,
+    "tap": _tap,
+    "mischief": _mischief,
     "redeliver": _redeliver,
     "verify": _verify,
     "settings": _settings,
@@ -232,6 +269,10 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def _state(platform: Played, _: Incoming) -> Answer:
+    return answer_json(state(platform))
+
+
 def _replies(platform: Played, incoming: Incoming) -> Answer:
     return answer_json([described(entry) for entry in platform.replies(incoming.argument("user") or None)])
 
@@ -240,33 +281,28 @@ def _calls(platform: Played, _: Incoming) -> Answer:
     return answer_json([described(entry) for entry in platform.calls])
 
 
-def _events(platform: Played, incoming: Incoming) -> Answer:
-    last = incoming.headers.get("last-event-id") or incoming.argument("after")
-    return Answer(
-        content_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        stream=_stream(platform, last),
-    )
+def _breaches(platform: Played, _: Incoming) -> Answer:
+    return answer_json([described(entry) for entry in platform.journal.breaches()])
 
 
-def _stream(platform: Played, last: str) -> Iterator[bytes]:
-    """Event ids are `<epoch>-<number>`; when the epoch moved on, `reset` tells the reader to start anew."""
-    journal = platform.journal
-    epoch, _, told = last.partition("-")
-    number = int(told) if told.isdecimal() else 0
-    ends = time.monotonic() + STREAM_LIFE
-    yield b"retry: 300\n\n"
-    while time.monotonic() < ends:
-        if epoch != journal.epoch:
-            epoch, number = journal.epoch, 0
-            yield _event("reset", f"{epoch}-0", {})
-        entries = journal.after(number, wait=HEARTBEAT)
-        if not entries:
-            yield b": still here\n\n"
-        for number, entry in entries[-MOST_AT_ONCE:]:
-            told_entry = described(entry)
-            yield _event(told_entry["kind"], f"{epoch}-{number}", told_entry)
+def _media(platform: Played, incoming: Incoming) -> Answer:
+    """A picture as it is; anything else to be saved, never to be run by the page's own address."""
+    file = platform.shelf.get(incoming.argument("id"))
+    if file is None:
+        return answer_json({"error": "no such file (any more)"}, 404)
+    shown = file.mime in ("image/png", "image/jpeg", "image/webp", "image/gif")
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    if not shown:
+        headers["Content-Disposition"] = "attachment"
+    kind = file.mime if shown else "application/octet-stream"
+    return Answer(body=file.content, content_type=kind, headers=headers)
 
 
-def _event(name: str, identity: str, data: Mapping[str, Any]) -> bytes:
-    return f"id: {identity}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()
+LOOKS: Mapping[str, Callable[[Played, Incoming], Answer]] = {
+    "state": _state,
+    "events": events,
+    "replies": _replies,
+    "calls": _calls,
+    "breaches": _breaches,
+    "media": _media,
+}

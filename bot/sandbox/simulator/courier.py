@@ -111,6 +111,11 @@ class Later:
                 heapq.heappush(self._due, (time.monotonic() + after.total_seconds(), next(self._order), action))
                 self._changed.notify()
 
+    @property
+    def pending(self) -> int:
+        with self._changed:
+            return len(self._due)
+
     def stop(self) -> None:
         with self._changed:
             self._stopped = True

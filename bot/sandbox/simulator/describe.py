@@ -1,14 +1,15 @@
 """Journal entries as JSON objects, for the page and for tests in other processes."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.sandbox.simulator.journal import Call, Entry, Said, SentMessage, Sign, Webhook
+from bot.sandbox.simulator.journal import Breach, Call, Entry, Grown, Said, SentMessage, Sign, Webhook
 
 
 def described(entry: Entry) -> dict[str, Any]:
-    """*kind* is said, shown, sign, webhook or call; times are Unix seconds, durations milliseconds."""
+    """*kind* is said, shown, grown, sign, breach, webhook or call; times are Unix seconds, durations are ms."""
     match entry:
         case Said():
             return {
@@ -18,6 +19,8 @@ def described(entry: Entry) -> dict[str, Any]:
                 "text": entry.text,
                 "message_id": entry.message_id,
                 "place": entry.place,
+                "style": entry.style,
+                "media": entry.media,
                 "at": _time(entry.at),
             }
         case SentMessage():
@@ -29,8 +32,24 @@ def described(entry: Entry) -> dict[str, Any]:
                 "message_id": entry.platform_id,
                 "style": entry.style,
                 "raw": entry.raw,
+                "choices": [asdict(choice) for choice in entry.choices],
+                "media": entry.media,
+                "media_kind": entry.media_kind,
+                "media_name": entry.media_name,
                 "at": _time(entry.at),
             }
+        case Grown():
+            return {
+                "kind": "grown",
+                "to": entry.to,
+                "text": entry.text,
+                "message_id": entry.platform_id,
+                "finished": entry.finished,
+                "style": entry.style,
+                "at": _time(entry.at),
+            }
+        case Breach():
+            return {"kind": "breach", "rule": entry.rule, "detail": entry.detail, "at": _time(entry.at)}
         case Sign():
             return {
                 "kind": "sign",

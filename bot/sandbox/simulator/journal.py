@@ -16,7 +16,8 @@ LONGEST = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A customer wrote. *place* is the group, or "" in a direct chat."""
+    """A customer wrote, or did something. *place* is the group, or "" in a direct chat; *style* the platform's word
+    for what it is; *media* names a file on the platform's shelf."""
 
     user: str
     name: str
@@ -24,6 +25,8 @@ class Said:
     message_id: str
     place: str
     at: datetime
+    style: str = "text"
+    media: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +70,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Something to tap. *id* is what the platform hands back to the bot."""
+
+    id: str
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentMessage:
     """What a customer was shown. *to* is the user as named in `say`, or the group; *key* is the bot's own key
-    where the platform has one; *raw* is the JSON that the bot sent; *style* is text or markdown."""
+    where the platform has one; *raw* is the JSON that the bot sent; *style* is text or markdown. *choices* can be
+    tapped; *media* names a file on the platform's shelf, or a public address."""
 
     to: str
     text: str
@@ -78,6 +91,32 @@ class SentMessage:
     raw: Any
     platform_id: str = ""
     style: str = "text"
+    choices: tuple[Choice, ...] = ()
+    media: str = ""
+    media_kind: str = ""
+    media_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grown:
+    """A message that the customer sees growing: the whole *text* so far. Its `SentMessage` comes at the end, under
+    the same *platform_id*."""
+
+    to: str
+    text: str
+    platform_id: str
+    finished: bool
+    at: datetime
+    style: str = "markdown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """The bot broke a rule of the platform: a red line. *rule* is a snake_case word, *detail* what was seen."""
+
+    rule: str
+    detail: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +140,7 @@ class Delivery:
     error: str = ""
 
 
-Entry = Said | Webhook | Call | SentMessage | Sign
+Entry = Said | Webhook | Call | SentMessage | Grown | Sign | Breach
 
 
 @dataclass(slots=True)
@@ -112,6 +151,7 @@ class Journal:
     _entries: deque[tuple[int, Entry]] = field(default_factory=lambda: deque(maxlen=LONGEST))
     _calls: deque[Call] = field(default_factory=lambda: deque(maxlen=4 * LONGEST))
     _shown: deque[SentMessage] = field(default_factory=lambda: deque(maxlen=4 * LONGEST))
+    _breaches: deque[Breach] = field(default_factory=lambda: deque(maxlen=LONGEST))
     _number: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -123,6 +163,8 @@ class Journal:
                 self._calls.append(entry)
             elif isinstance(entry, SentMessage):
                 self._shown.append(entry)
+            elif isinstance(entry, Breach):
+                self._breaches.append(entry)
             self._changed.notify_all()
 
     def after(self, number: int, *, wait: timedelta = timedelta()) -> Sequence[tuple[int, Entry]]:
@@ -135,6 +177,10 @@ class Journal:
     def calls(self) -> list[Call]:
         with self._changed:
             return list(self._calls)
+
+    def breaches(self) -> list[Breach]:
+        with self._changed:
+            return list(self._breaches)
 
     def shown(self, to: str | None = None) -> list[SentMessage]:
         with self._changed:
@@ -158,6 +204,7 @@ class Journal:
             self._entries.clear()
             self._calls.clear()
             self._shown.clear()
+            self._breaches.clear()
             self._number = 0
             self.epoch = uuid4().hex[:8]
             self._changed.notify_all()

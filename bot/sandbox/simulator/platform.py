@@ -9,76 +9,34 @@ A platform is a subclass with a table of routes, a way to compose one webhook, a
 """
 
 import itertools
-import json
-import re
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from bot.sandbox.simulator import control
+from bot.sandbox.simulator.calls import Exchange, Handler, Refusal, Route, play, route
 from bot.sandbox.simulator.clock import Clock
-from bot.sandbox.simulator.courier import Courier, Later
+from bot.sandbox.simulator.courier import Heard
 from bot.sandbox.simulator.faults import Fault, Faults
-from bot.sandbox.simulator.journal import Call, Delivery, Journal, Said, SentMessage, Sign, Webhook
+from bot.sandbox.simulator.journal import Breach, Call, Delivery, Journal, Said, SentMessage, Sign
+from bot.sandbox.simulator.media import Shelf
+from bot.sandbox.simulator.mischief import Mischiefs
+from bot.sandbox.simulator.posting import Post, Postman
 from bot.sandbox.simulator.serving import Answer, Incoming, Server
+
+__all__ = ["Exchange", "Handler", "Platform", "Post", "Refusal", "Route", "member", "route"]
 
 REMEMBERED = 20_000
 """Messages that can still be redelivered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
-    """One webhook, signed and ready: *query* is encoded, *clear* what an encrypted *body* holds."""
-
-    what: str
-    message_id: str
-    method: str = "POST"
-    query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    clear: str = ""
-
-
-class Refusal(Exception):
-    """The platform says no: *answer* is its words, *reason* ours, for the journal."""
-
-    def __init__(self, answer: Answer, reason: str) -> None:
-        super().__init__(reason)
-        self.answer = answer
-        self.reason = reason
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A call in progress; handlers note in *remarks* what the platform silently does to a message."""
-
-    incoming: Incoming
-    remarks: list[str] = field(default_factory=list)
-
-
-Handler = Callable[[Exchange], Answer]
 M = TypeVar("M")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """*pattern* matches the whole path; *endpoint* names it for faults and the journal."""
-
-    method: str
-    pattern: re.Pattern[str]
-    endpoint: str
-    handler: Handler
-
-
-def route(method: str, pattern: str, endpoint: str, handler: Handler) -> Route:
-    return Route(method=method, pattern=re.compile(pattern), endpoint=endpoint, handler=handler)
 
 
 class Platform(ABC, Generic[M]):
@@ -88,8 +46,12 @@ class Platform(ABC, Generic[M]):
     patience: ClassVar[timedelta]
     """How long the platform waits for the bot's answer to a webhook."""
     presets: ClassVar[Mapping[str, tuple[str, Fault]]]
-    say: Callable[..., Delivery]
     """Common faults by name: lost, busy, rate (see `_sim/faults`)."""
+    kinds: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What customers can send besides text, each with the fields of an example (see `write`)."""
+    success: ClassVar[frozenset[int]] = frozenset({200})
+    """The answers to a webhook that the platform takes for heard."""
+    say: Callable[..., Delivery]
 
     def __init__(self, *, webhook_url: str = "", strangers: bool = True) -> None:
         """*strangers*: the bot may write to customers who never wrote; a real platform mostly refuses that."""
@@ -104,11 +66,12 @@ class Platform(ABC, Generic[M]):
         self.clock = Clock()
         self.journal = Journal()
         self.faults = Faults()
+        self.mischief = Mischiefs()
+        self.shelf = Shelf()
         self._messages: OrderedDict[str, M] = OrderedDict()
         self._numbers = itertools.count(1)
         self._guard = threading.RLock()
-        self._courier = Courier()
-        self._later: Later | None = None
+        self._postman = Postman(self)
         self._server: Server | None = None
         self._base = ""
 
@@ -130,6 +93,35 @@ class Platform(ABC, Generic[M]):
     def forget_tokens(self) -> None:
         """The tokens in use become invalid at once."""
 
+    def write(self, kind: str, *, user: str = "", **fields: Any) -> Delivery:
+        """A customer sends something of `kinds`, or does what the platform tells the bot of (opens the chat, …);
+        *fields* replace the example's. Raises KeyError for an unknown kind."""
+        raise KeyError(kind)
+
+    def tap(self, message_id: str, choice: str, *, user: str = "") -> Delivery:
+        """A customer taps a choice of a message that was shown. Raises KeyError if there is no such choice."""
+        raise KeyError(choice)
+
+    def forged(self, post: Post) -> Post:
+        """*post* with a proof that is wrong."""
+        raise NotImplementedError(f"{self.name} cannot forge")
+
+    def sealed(self, post: Post, body: bytes) -> Post:
+        """*post* with another plain *body*, and a valid proof for it."""
+        raise NotImplementedError(f"{self.name} cannot seal other bodies")
+
+    def check_answer(self, post: Post, heard: Heard) -> None:
+        """Looks at what the bot answered to *post*, and notes a breach where the platform would not take it."""
+
+    @property
+    def pending(self) -> int:
+        """How many webhooks and other things the platform is still to do."""
+        return self._postman.pending
+
+    def oversized(self) -> int:
+        """Bytes of a body that no webhook of the platform has."""
+        return 4 * 1024 * 1024
+
     def again_after(self, attempt: int) -> timedelta | None:
         """How long after failed *attempt* the platform posts a webhook again; None: never."""
         return None
@@ -147,16 +139,13 @@ class Platform(ABC, Generic[M]):
     def live_at(self, url: str) -> None:
         """Makes *url* the platform's own address, where another server serves `handle`."""
         self._base = url.rstrip("/")
-        self._later = Later()
+        self._postman.start()
 
     def stop(self) -> None:
-        if self._later:
-            self._later.stop()
-            self._later = None
+        self._postman.stop()
         if self._server:
             self._server.stop()
             self._server = None
-        self._courier.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -177,6 +166,14 @@ class Platform(ABC, Generic[M]):
     @property
     def calls(self) -> list[Call]:
         return self.journal.calls()
+
+    @property
+    def breaches(self) -> list[Breach]:
+        """The rules that the bot broke, oldest first: none, if all is well."""
+        return self.journal.breaches()
+
+    def breach(self, rule: str, detail: str) -> None:
+        self.journal.add(Breach(rule=rule, detail=detail, at=self.clock.now()))
 
     def replies(self, user: str | None = None) -> list[SentMessage]:
         """What customers were shown, oldest first."""
@@ -205,8 +202,8 @@ class Platform(ABC, Generic[M]):
         at = self.clock.now()
         exchange = Exchange(incoming)
         endpoint, handler = self._find(incoming)
-        fault = self.faults.take(endpoint)
-        answer, reason = self._play(fault, handler, exchange)
+        played = play(self.faults.take(endpoint), handler, exchange)
+        answer = played.answer
         self.journal.add(
             Call(
                 method=incoming.method,
@@ -217,12 +214,14 @@ class Platform(ABC, Generic[M]):
                 endpoint=endpoint,
                 status=0 if answer.cut else answer.status,
                 answer=answer.body,
-                reason=reason,
+                reason=played.reason,
                 remarks=tuple(exchange.remarks),
                 at=at,
                 elapsed=timedelta(seconds=time.perf_counter() - began),
             )
         )
+        if played.rule:
+            self.breach(played.rule, played.reason)
         return answer
 
     def _find(self, incoming: Incoming) -> tuple[str, Handler]:
@@ -240,22 +239,7 @@ class Platform(ABC, Generic[M]):
         return found.endpoint
 
     def _no_such_path(self, exchange: Exchange) -> Answer:
-        raise Refusal(self.unknown_path(), "the platform has no such endpoint")
-
-    def _play(self, fault: Fault | None, handler: Handler, exchange: Exchange) -> tuple[Answer, str]:
-        """The answer and why it is a refusal, with *fault* on top of what the platform itself says."""
-        answer, reason = Answer(), ""
-        if fault is None or fault.accepts:
-            try:
-                answer = handler(exchange)
-            except Refusal as refusal:
-                answer, reason = refusal.answer, refusal.reason
-        if fault is None or reason:
-            return answer, reason
-        time.sleep(fault.delay.total_seconds())
-        if fault.cut or fault.cut_after_accept:
-            return Answer(status=answer.status, cut=True), _told(fault)
-        return (_faulty(fault) if fault.status else answer), _told(fault)
+        raise Refusal(self.unknown_path(), "the platform has no such endpoint", rule="unknown_endpoint")
 
     # ------------------------------------------------------------------ we call the bot
 
@@ -272,71 +256,21 @@ class Platform(ABC, Generic[M]):
         """A customer's new message: into the journal, and to the bot."""
         self._remember(said.message_id, message)
         self.journal.add(said)
-        return self._post(lambda: self.compose(message))
+        return self._carry(lambda: self.compose(message))
+
+    def _carry(self, compose: Callable[[], Post]) -> Delivery:
+        """Posts a new message, with the mischief that waits for it."""
+        return self._postman.carry(compose)
 
     def _post(self, compose: Callable[[], Post], *, attempt: int = 1, again: bool = True) -> Delivery:
-        """Posts one webhook and, if the platform does so and *again*, repeats it later until it is answered 200."""
-        post, at = compose(), self.clock.now()
-        url = self.webhook_url + (f"?{post.query}" if post.query else "")
-        heard = self._courier.carry(post.method, url, post.headers, post.body, patience=self.patience)
-        self.journal.add(
-            Webhook(
-                what=post.what,
-                message_id=post.message_id,
-                attempt=attempt,
-                method=post.method,
-                url=url,
-                headers=post.headers,
-                body=post.body,
-                clear=post.clear,
-                status=heard.status,
-                answer=heard.body,
-                error=heard.error,
-                at=at,
-                elapsed=heard.elapsed,
-            )
-        )
-        wait = self.again_after(attempt) if again and self.redelivers and heard.status != 200 else None
-        if wait is not None:
-            self._do_later(lambda: self._post(compose, attempt=attempt + 1), wait / self.speed)
-        return Delivery(
-            status=heard.status,
-            body=heard.body,
-            elapsed=heard.elapsed,
-            message_id=post.message_id,
-            error=heard.error,
-        )
+        """Posts one webhook and, if the platform does so and *again*, repeats it later until it is heard."""
+        return self._postman.post(compose, attempt=attempt, again=again)
 
     def _do_later(self, action: Callable[[], object], after: timedelta = timedelta()) -> None:
-        later = self._later
-        if later:
-            later.do(action, after=after)
+        self._postman.later(action, after)
 
     def _sign(self, what: str, user: str, message_id: str) -> None:
         self.journal.add(Sign(what=what, user=user, message_id=message_id, at=self.clock.now()))
-
-
-def _faulty(fault: Fault) -> Answer:
-    if fault.json is None:
-        return Answer(
-            status=fault.status,
-            body=fault.text.encode(),
-            content_type="text/html; charset=utf-8",
-            headers=fault.headers,
-        )
-    return Answer(
-        status=fault.status, body=json.dumps(fault.json, ensure_ascii=False).encode(), headers=fault.headers
-    )
-
-
-def _told(fault: Fault) -> str:
-    if fault.cut_after_accept:
-        return "played fault: accepted and shown, then hung up without an answer"
-    if fault.cut:
-        return "played fault: hung up before accepting"
-    if fault.status:
-        return f"played fault: answered {fault.status}" + (", though accepted" if fault.accept else "")
-    return f"played fault: accepted, answered {fault.delay.total_seconds():g} s late"
 
 
 def member(value: Any, *path: str) -> Any:
