@@ -4,12 +4,10 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import AfterValidator, Field, SecretStr
-
-from adapters.channel import Channel, ChannelSettings, Finding, Services
-from adapters.crypto import BadContent, Flaw, NotSealed, callback_key
+from adapters.channel import Channel, Finding, Services
+from adapters.crypto import BadContent, Flaw, NotSealed
 from adapters.markdown import PLAIN, Dialect, Marks, Writer
 from adapters.payload import text
 from adapters.text import Limit, split, utf8_bytes
@@ -29,35 +27,12 @@ from adapters.wecom.api import Result, WeComApi
 from adapters.wecom.check import findings
 from adapters.wecom.envelope import Callback
 from adapters.wecom.inbound import Inbound, read_inner
+from adapters.wecom.settings import WeComSettings
 
 DUPLICATE_CHECK = timedelta(seconds=1800)
 """How long the platform swallows an identical request body when it is asked to."""
 MARKDOWN = Dialect(Writer(Marks(strong="**", code="`", heading="#", link="[{text}]({url})", strike="")))
 """What WeCom's own clients show (WeCom sheet §3.3): no italics, no strike-through, no code blocks."""
-
-
-def _callback_key(given: SecretStr) -> SecretStr:
-    callback_key(given.get_secret_value())
-    return given
-
-
-CallbackKey = Annotated[SecretStr, AfterValidator(_callback_key)]
-"""An EncodingAESKey, looked at with the rest of the configuration so that all problems are told at once."""
-
-
-class WeComSettings(ChannelSettings):
-    """A `[channels.<name>]` table with `platform = "wecom"`. *markdown* is off by default, since Markdown messages
-    are invisible in the WeChat plugin (微信插件)."""
-
-    corp_id: str = Field(min_length=1, max_length=64)
-    agent_id: int = Field(ge=0)
-    secret: SecretStr
-    token: SecretStr
-    token_previous: SecretStr | None = None
-    encoding_aes_key: CallbackKey
-    encoding_aes_key_previous: CallbackKey | None = None
-    api_base: str = "https://qyapi.weixin.qq.com"
-    markdown: bool = False
 
 
 class WeComApp(Channel[WeComSettings]):

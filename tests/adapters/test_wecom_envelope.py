@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from adapters.crypto import BadContent, NotSealed
 from adapters.errors import Malformed, Unverified
 from adapters.values import ControlEvent, Message, Response
-from adapters.wecom.app import WeComSettings
+from adapters.wecom import WeComSettings
 from tests.adapters.wecom_app import CONSOLE, app, config_of, events_of, message, received
 from tests.adapters.wecom_platform import (
     AGENT,
