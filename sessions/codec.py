@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.values import ConversationId, Media, Message, Part, Reply
+from adapters.values import Attachment, Choice, ConversationId, Media, Message, Part, Reply
 from sessions.inbox import HistoryEntry, PartRecord, PartState, StoredReply
 
 Fields = Mapping[str, Any]
@@ -44,6 +44,13 @@ def millis(duration: timedelta) -> int:
 def digest(text: str) -> str:
     """What `Conversation.recent` knows a sent text by: 32 hex characters."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def part_digest(part: Part) -> str:
+    """What `Conversation.recent` knows a part by: its text, and what is shown or sent with it."""
+    shown = [[choice.id, choice.title, choice.description] for choice in part.choices]
+    sent = _attachment_fields(part.attachment) if part.attachment else {}
+    return digest(f"{part.text}\0{_encode([shown, sent])}" if shown or sent else part.text)
 
 
 def _dump(value: object) -> bytes:
@@ -133,7 +140,7 @@ def _media(fields: Fields) -> Media:
 
 def dump_entry(entry: HistoryEntry) -> bytes:
     fields = {"role": entry.role, "content": entry.content, "at": micros(entry.at), "key": entry.key}
-    return _dump({**fields, **_without_defaults({"pending": entry.pending})})
+    return _dump({**fields, **_without_defaults({"pending": entry.pending, "choices": entry.choices})})
 
 
 def load_entry(data: bytes) -> HistoryEntry:
@@ -144,6 +151,7 @@ def load_entry(data: bytes) -> HistoryEntry:
         at=from_micros(fields["at"]),
         key=fields["key"],
         pending=fields.get("pending", ""),
+        choices=tuple(fields.get("choices", ())),
     )
 
 
@@ -168,14 +176,51 @@ def dump_reply(reply: Reply) -> bytes:
 
 
 def _part_fields(part: Part) -> list[Any]:
-    """[text], [text, repeated] or [text, repeated, template]: what is stored most is stored shortest."""
-    if part.template:
-        return [part.text, int(part.repeated), part.template]
-    return [part.text, 1] if part.repeated else [part.text]
+    """[text, repeated, template, choices, attachment] without the defaults at its end: what is stored most is
+    stored shortest."""
+    choices = [[choice.id, choice.title, choice.description] for choice in part.choices]
+    attachment = _attachment_fields(part.attachment) if part.attachment else 0
+    fields = [part.text, int(part.repeated), part.template, choices, attachment]
+    while len(fields) > 1 and not fields[-1]:
+        fields.pop()
+    return fields
 
 
-def _part(text: str, repeated: int = 0, template: str = "", *_: object) -> Part:
-    return Part(text=text, repeated=bool(repeated), template=template)
+def _attachment_fields(attachment: Attachment) -> dict[str, Any]:
+    optional = {
+        "file": attachment.file,
+        "url": attachment.url,
+        "name": attachment.name,
+        "mime": attachment.mime,
+    }
+    return {"kind": attachment.kind, **_without_defaults(optional)}
+
+
+def _part(
+    text: str,
+    repeated: int = 0,
+    template: str = "",
+    choices: Sequence[Sequence[str]] = (),
+    attachment: Fields | None = None,
+    *_: object,
+) -> Part:
+    return Part(
+        text=text,
+        repeated=bool(repeated),
+        template=template,
+        choices=tuple(Choice(id=id_, title=title, description=more) for id_, title, more, *_ in choices),
+        attachment=_attachment(attachment) if attachment else None,
+    )
+
+
+def _attachment(fields: Fields) -> Attachment:
+    return Attachment(
+        kind=fields["kind"],
+        file=fields.get("file", ""),
+        url=fields.get("url", ""),
+        name=fields.get("name", ""),
+        mime=fields.get("mime", ""),
+    )
 
 
 def load_stored(

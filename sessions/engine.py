@@ -173,7 +173,7 @@ class RedisInbox:
             len(stored.records),
             len(exchange),
             *map(codec.dump_record, stored.records),
-            *(codec.digest(part.text) for part in stored.reply.parts),
+            *(codec.part_digest(part) for part in stored.reply.parts),
             *map(codec.dump_entry, exchange),
         ]
         expires = self._expiry()

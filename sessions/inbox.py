@@ -25,14 +25,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One remembered chat message: *role* is user or assistant; *key* the message's or the reply's key. *pending*,
-    of an assistant's message alone, is what it asked the customer to confirm; its meaning is the assistant's."""
+    """One remembered chat message: *role* is user or assistant; *key* the message's or the reply's key. Of an
+    assistant's message alone: *pending* is what it asked the customer to confirm, and its meaning is the
+    assistant's; *choices* are the titles of what it offered to tap, in order."""
 
     role: str
     content: str
     at: datetime
     key: str
     pending: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ class Lease:
 class Turn:
     """A claimed conversation: everything it sent since its last turn, oldest first, and what is known of it.
     *tries* counts claims; *abandoned* counts claims in a row whose worker neither settled nor gave back;
-    *since* is when the first claim was."""
+    *since* is when the first claim was; *paused*: a human owns the conversation (see `Inbox.pause`)."""
 
     lease: Lease
     messages: tuple[Message, ...]
@@ -110,6 +112,7 @@ class Turn:
     tries: int
     abandoned: int
     since: datetime
+    paused: bool = False
 
     @property
     def id(self) -> ConversationId:
@@ -142,6 +145,15 @@ class Depths:
     dead: int
     reminders: int
     oldest: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What a status update told us. *advanced*: the message is further than we knew. *priced*: this is the first
+    time that its pricing was named."""
+
+    advanced: bool
+    priced: bool
 
 
 class Inbox(Protocol):

@@ -61,7 +61,19 @@ class Shard:
     dead                        stream   parked turns
     journal                     stream   one entry a turn
     observed:<part>             string   the platform spoke of this part (expires after a day)
+    status:<digest>             string   how far a message of ours got, twice, plus one if it was priced (8 days)
+    pause:<conversation>        string   a human owns the conversation (expires)
+    bookmark:<name>             string   where the next page of a platform that is asked begins
     token:<name>, gate:<name>   string   a platform's access token, and who is fetching it
+    bucket:<name>               string   when a token bucket is full again, in microseconds (expires then); all of
+                                         them, and the alarms, are in the first shard
+    alarms                      hash     what is known of each channel that cannot send
+    meter:<channel>:<month>     hash     counts (expires after 400 days)
+    growth:<name>               hash     an answer that is being written (expires an hour after it was begun)
+    leader:<name>               string   who does what only one process may do (expires with its lease)
+    connected:<channel>         string   a process holds the channel's connection (expires after 5 s)
+    errands:<channel>           list     what it is asked to say (expires with the last errand)
+    answers:<process>           list     what it was answered (expires after a minute)
     """
 
     number: int
@@ -107,11 +119,45 @@ class Shard:
     def observed(self, part: str) -> str:
         return self._named("observed", part)
 
+    def status(self, digest: str) -> str:
+        return self._named("status", digest)
+
+    def pause(self, conversation: str) -> str:
+        return self._named("pause", conversation)
+
+    def bookmark(self, name: str) -> str:
+        return self._named("bookmark", name)
+
     def token(self, name: str) -> str:
         return self._named("token", name)
 
     def gate(self, name: str) -> str:
         return self._named("gate", name)
+
+    def bucket(self, name: str) -> str:
+        return self._named("bucket", name)
+
+    @property
+    def alarms(self) -> str:
+        return self._named("alarms")
+
+    def meter(self, channel: str, month: str) -> str:
+        return self._named("meter", quote(channel, safe=""), month)
+
+    def growth(self, name: str) -> str:
+        return self._named("growth", name)
+
+    def leader(self, name: str) -> str:
+        return self._named("leader", name)
+
+    def connected(self, channel: str) -> str:
+        return self._named("connected", channel)
+
+    def errands(self, channel: str) -> str:
+        return self._named("errands", channel)
+
+    def answers(self, process: str) -> str:
+        return self._named("answers", process)
 
 
 class Keys:
@@ -121,6 +167,11 @@ class Keys:
         if shards < 1:
             raise ValueError(f"{shards} shards: at least one is needed")
         self.shards = tuple(Shard(number=number) for number in range(shards))
+
+    @property
+    def first(self) -> Shard:
+        """Where lies what is looked at together, whatever its names."""
+        return self.shards[0]
 
     def of(self, name: str) -> Shard:
         return self.shards[crc32(name.encode()) % len(self.shards)]

@@ -8,6 +8,15 @@ RECENT_FOR = timedelta(minutes=30)
 OBSERVED_FOR = timedelta(days=1)
 """How long a status update is remembered."""
 
+STATUS_FOR = timedelta(days=8)
+"""How long it is known how far a message of ours got: WhatsApp repeats a webhook for seven days."""
+
+METERED_FOR = timedelta(days=400)
+"""How long a month's counts are kept after they last changed."""
+
+GROWN_FOR = timedelta(hours=1)
+"""How long an answer that grows can be read after it was opened."""
+
 HISTORY_LENGTH = 200
 """Entries of history kept for one conversation; the prompt takes the newest that fit its budget."""
 

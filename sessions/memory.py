@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from adapters.values import ConversationId, Message, StatusUpdate
-from sessions.codec import digest
+from sessions.codec import part_digest
 from sessions.errors import LeaseLost
 from sessions.inbox import (
     Conversation,
@@ -185,7 +185,7 @@ class MemoryInbox:
     def _remember(self, turn: Turn, stored: StoredReply, exchange: Sequence[HistoryEntry], *, fresh: bool) -> None:
         memory, now = self.memory, self.memory.clock()
         sent = memory.recent.setdefault(turn.id, {})
-        sent.update((digest(part.text), now) for part in stored.reply.parts)
+        sent.update((part_digest(part), now) for part in stored.reply.parts)
         context = memory.contexts.get(turn.id)
         session, history = turn.conversation.session, tuple[HistoryEntry, ...]()
         if fresh:

@@ -56,6 +56,10 @@ TIDY = _load("tidy")
 SWAP_TOKEN = _load("swap_token")
 OPEN_GATE = _load("open_gate")
 MAKE_GROUP = _load("make_group")
+TAKE_TOKENS = _load("take_tokens")
+COUNT = _load("count")
+OPEN_GROWTH = _load("open_growth")
+GROW = _load("grow")
 
 ALL = (
     ACCEPT,
@@ -77,4 +81,8 @@ ALL = (
     SWAP_TOKEN,
     OPEN_GATE,
     MAKE_GROUP,
+    TAKE_TOKENS,
+    COUNT,
+    OPEN_GROWTH,
+    GROW,
 )

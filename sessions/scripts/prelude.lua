@@ -17,6 +17,16 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+local function now_us()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- A number without the exponent that Lua would write from 1e14 on.
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
 -- The consumer that holds the entry, or nil. A flushed database has no group, which raises: nobody holds it.
 local function owner(ready, entry)
   local pending = redis.pcall('XPENDING', ready, GROUP, entry, entry, 1)

@@ -3,10 +3,14 @@
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+from adapters.shared import Bucket
 from adapters.values import Token
+from sessions.growth import RedisGrowth
 from sessions.inbox import PartState
+from sessions.meter import RedisMeter
 from sessions.scripts import HAND_BACK, Call
 from sessions.store import RedisStore
+from sessions.throttle import RedisThrottle
 from sessions.tokens import RedisTokenStore
 from tests.contracts.inbox_kit import (
     AT_ONCE,
@@ -56,6 +60,10 @@ def play_every_call(url: str) -> None:
         inbox.observe(status("key", "wamid.1"))
         inbox.observed("key")
         inbox.depths()
+        RedisThrottle(store).take([Bucket(name="b", every=timedelta(seconds=1), burst=1)])
+        RedisMeter(store).add("shop", "sent", month="2026-11")
+        RedisGrowth(store).open("stream")
+        RedisGrowth(store).grow("stream", "hello")
         tokens = RedisTokenStore(store)
         with tokens.turnstile("shop", wait=AT_ONCE):
             tokens.swap("shop", stale=None, fresh=Token(value="x", expires_at=datetime.now(UTC)))

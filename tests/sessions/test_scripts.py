@@ -16,7 +16,9 @@ from tests.sessions.wire import Command, commands
 
 FOLDER = Path(__file__).parent.parent.parent / "sessions" / "scripts"
 FIRST_KEY = re.compile(r"redis\.p?call\('(?!TIME)[A-Z]+',(?: '[A-Z]+',)?\s*([^,)]+)")
-NAMED = re.compile(r"KEYS\[[^\]]+\]|turn|ready|mail|seen|journal|conversation|recent")
+NAMED = re.compile(
+    r"KEYS\[[^\]]+\]|turn|ready|mail|seen|journal|conversation|recent|bucket|meter|growth|status|alarms|errands|answers"
+)
 
 
 @pytest.fixture

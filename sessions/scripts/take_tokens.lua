@@ -1,0 +1,21 @@
+-- take_tokens: takes one token of each bucket, of all or of none.
+--
+-- KEYS  one a bucket
+-- ARGV  for each bucket: how often a token comes back (microseconds), how many tokens fit in
+-- Returns 0: taken; else how many microseconds until all have one. A bucket is the moment at which it is full again, and
+-- is forgotten then.
+
+local now, wait, full_at = now_us(), 0, {}
+for i, bucket in ipairs(KEYS) do
+  local every, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  full_at[i] = math.max(tonumber(redis.call('GET', bucket) or 0), now)
+  wait = math.max(wait, full_at[i] - now - (burst - 1) * every)
+end
+if wait > 0 then
+  return wait
+end
+for i, bucket in ipairs(KEYS) do
+  local full = full_at[i] + ARGV[2 * i - 1]
+  redis.call('SET', bucket, whole(full), 'PX', whole(math.ceil((full - now) / 1000)))
+end
+return 0
