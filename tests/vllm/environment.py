@@ -4,11 +4,16 @@
 
 makes what is missing under .venv-vllm/ (2.5 GB) and says what it does. Each part carries the digest of what it was
 made from, and is made again only when that changes. Packages come by pip from wherever pip is configured to look.
+
+Where vLLM cannot be installed (no package for this Python, system or processor) it says so, and the tests are skipped
+for that reason. Any other failure is one.
 """
 
 import hashlib
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -27,9 +32,21 @@ CHAT = HOME / "models" / "chat"
 GPTOSS = HOME / "models" / "gptoss"
 
 
+class NotToBeHad(Exception):
+    """There is no vLLM for this machine; the text is the reason."""
+
+
 def main() -> None:
     os.nice(10)
-    once(HOME, digest(REQUIREMENTS, words=[sys.version]), install)
+    try:
+        once(HOME, digest(REQUIREMENTS, words=[sys.version]), install)
+    except NotToBeHad as reason:
+        say(f"NOT TESTED: nothing before a real vLLM, for it cannot be installed here: {reason}")
+    else:
+        make_models()
+
+
+def make_models() -> None:
     dialogues = HERE / "dialogues.py"
     once(CHAT, digest(HERE / "make_chat.py", dialogues), lambda: run_maker("make_chat", CHAT))
     try:
@@ -62,9 +79,29 @@ def digest(*files: Path, words: Sequence[str] = ()) -> str:
 
 def install() -> None:
     run([sys.executable, "-m", "venv", str(HOME)])
-    pip("install", "--no-deps", "-qq", "--requirement", str(REQUIREMENTS))
+    fetch(REQUIREMENTS)
     name_card(Path(sysconfig.get_path("purelib", "venv", {"base": str(HOME), "platbase": str(HOME)})))
+    load_kernels()
     run([str(VLLM), "--version"])
+
+
+def fetch(requirements: Path) -> None:
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "-qq"]
+    told = subprocess.run(
+        [*command, "--requirement", str(requirements)], stderr=subprocess.PIPE, text=True, check=False
+    )
+    say(told.stderr.strip())
+    if missing := re.search(r"No matching distribution found for \S+", told.stderr):
+        raise NotToBeHad(f"pip says: {missing[0]}")
+    told.check_returncode()
+
+
+def load_kernels() -> None:
+    """A processor without the instructions that they are compiled for ends the process by a signal."""
+    words = "from vllm.platforms import current_platform; current_platform.import_kernels()"
+    code = subprocess.run([str(PYTHON), "-c", words], check=False).returncode
+    if code == -signal.SIGILL:
+        raise NotToBeHad("this processor lacks instructions that its kernels need")
 
 
 def name_card(site: Path) -> None:
@@ -83,10 +120,6 @@ def run_maker(module: str, *arguments: Path) -> None:
     busy one (measured: 13 minutes instead of one)."""
     command = [str(PYTHON), "-m", f"tests.vllm.{module}", *map(str, arguments)]
     subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"})
-
-
-def pip(*arguments: str) -> None:
-    run([str(PYTHON), "-m", "pip", "--disable-pip-version-check", *arguments])
 
 
 def run(command: Sequence[str]) -> None:

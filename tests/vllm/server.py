@@ -145,6 +145,14 @@ class VllmServer:
         """How many sequences the engine works on or holds in its queue."""
         return int(self.metric("num_requests_running") + self.metric("num_requests_waiting"))
 
+    def connections(self) -> int:
+        """How many clients have one open."""
+        return sum(
+            it.status == psutil.CONN_ESTABLISHED and it.laddr.port == self.port
+            for process in _members(self._running().pid)
+            for it in process.net_connections("tcp")
+        )
+
     def _engines(self) -> Sequence[psutil.Process]:
         engines = [it for it in _members(self._running().pid) if "EngineCore" in " ".join(it.cmdline())]
         assert engines, "vLLM has no process named EngineCore any more"

@@ -13,15 +13,16 @@ from inference.errors import ModelBusy, ModelError, ModelFailed
 from inference.exchange import Limits
 from inference.vllm import VllmModel
 from tests.vllm.dialogues import ENDLESS
-from tests.vllm.server import VllmServer
+from tests.vllm.server import VllmServer, wait_until
 from tests.vllm.stage import answer, connect
 
 SPARE = "The spare one answers."
 BETWEEN = timedelta(seconds=5)
 """A server stopped at once was seen to leave its streams open and silent. Who has another server is not held up by
 that; who has none, by this limit, or that of the first token."""
-PROMPT = 8.0
-"""Seconds in which every customer has an answer: less than the limit of the first token, which stays as it is."""
+PROMPT = 15.0
+"""Seconds in which every customer has an answer, on busy cores: half of the limit of the first token, which a
+server that is stopped before it has said a word was seen to use up."""
 ENDS: dict[str, Callable[[VllmServer], None]] = {
     "engine killed": VllmServer.kill_engine,
     "stopped at once": VllmServer.terminate,
@@ -64,3 +65,18 @@ def test_no_customer_sees_a_model_server_end(short_lived: VllmServer, end: str) 
         assert short_lived.exit_code(within=60) == 0
     with pytest.raises(ModelBusy):
         answer(alone, "Hello", seconds=2)
+
+
+def test_nobody_waits_for_the_first_word_of_a_server_that_was_stopped(short_lived: VllmServer) -> None:
+    spare, pool = ScriptedModelServer(reply=SPARE), ThreadPoolExecutor(CUSTOMERS)
+    with spare, pool, short_lived.held():
+        both = connect(short_lived.url, spare.url)
+        customers = [
+            pool.submit(answer, both, ENDLESS, conversation=f"c{number}", tokens=1900)
+            for number in range(CUSTOMERS)
+        ]
+        wait_until(lambda: short_lived.connections() >= BEGUN, seconds=30)
+        stopped = time.monotonic()
+        short_lived.terminate()
+        assert {customer.result().text for customer in customers} == {SPARE}
+        assert time.monotonic() - stopped < PROMPT
