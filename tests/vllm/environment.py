@@ -5,8 +5,8 @@
 makes what is missing under .venv-vllm/ (2.5 GB) and says what it does. Each part carries the digest of what it was
 made from, and is made again only when that changes. Packages come by pip from wherever pip is configured to look.
 
-Where vLLM cannot be installed (no package for this Python, system or processor) it says so, and the tests are skipped
-for that reason. Any other failure is one.
+Where vLLM cannot be installed (no package for this Python, system or processor) it says so, and the tests are
+skipped for that reason. Any other failure is one.
 """
 
 import hashlib
