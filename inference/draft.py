@@ -1,10 +1,11 @@
 """The answer as it grows, event by event: what counts as content, as a sign of life, and as a whole answer."""
 
 import json
-import re
 from typing import Any
 
 from inference.calls import BadPiece, Calls
+from inference.preview import Preview
+from inference.readable import readable, without_surrogates
 from inference.trouble import (
     CUT_EARLY,
     CUT_LATE,
@@ -20,19 +21,16 @@ from inference.values import Completion, ToolCall
 LONGEST_TEXT = 200_000
 """Characters; the largest max_tokens that is asked for makes far fewer."""
 
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-_CALL = re.compile(r"<tool_call>.*?(?:</tool_call>|\Z)|</tool_call>", re.DOTALL)
-"""Hermes-style calls that stay in the text where the model calls a tool that was not offered (recorded)."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
 
 class Draft:
     """Takes the events of one attempt. Reasoning (`reasoning`, or `reasoning_content` of old servers) is a sign of
-    life, and is kept only to go back with tool calls; calls that nobody *offered* a tool for are dropped."""
+    life, and is kept only to go back with tool calls; calls that nobody *offered* a tool for are dropped.
+    *preview* is told of all that comes."""
 
-    def __init__(self, where: str, *, offered: bool = False) -> None:
+    def __init__(self, where: str, *, offered: bool = False, preview: Preview | None = None) -> None:
         self._where = where
         self._offered = offered
+        self._preview = preview or Preview()
         self._pieces: list[str] = []
         self._thoughts: list[str] = []
         self._calls = Calls()
@@ -76,7 +74,7 @@ class Draft:
         delta = choice.get("delta") or choice.get("message") or {}
         if not isinstance(delta, dict):
             raise AttemptFailed(UNREADABLE, where=self._where)
-        return any((self._take_content(delta), self._take_thought(delta), self._take_calls(delta)))
+        return any((self._take_thought(delta), self._take_calls(delta), self._take_content(delta)))
 
     def _take_content(self, delta: dict[str, Any]) -> bool:
         content = delta.get("content")
@@ -88,16 +86,21 @@ class Draft:
         self._length += len(content)
         if self._length > LONGEST_TEXT:
             raise AttemptFailed(TOO_LARGE, where=self._where)
+        self._preview.grown(self._pieces)
         return True
 
     def _take_thought(self, delta: dict[str, Any]) -> bool:
         thought = delta.get("reasoning") or delta.get("reasoning_content")
         if self._offered and isinstance(thought, str):
             self._thoughts.append(thought)
+        if thought:
+            self._preview.thought()
         return bool(thought)
 
     def _take_calls(self, delta: dict[str, Any]) -> bool:
         pieces = delta.get("tool_calls")
+        if pieces:
+            self._preview.called()
         if pieces and self._offered:
             try:
                 self._calls.take(pieces)
@@ -121,6 +124,7 @@ class Draft:
             rule = FINISHES.get(finish) if isinstance(finish, str) else None
             raise AttemptFailed(rule or unknown_finish(), where=self._where)
         whole = "".join(self._pieces)
+        self._preview.whole(whole, finish=finish)
         cut = finish == "length" or ("<|" in whole and not calls)
         return Completion(
             text=readable(whole),
@@ -144,18 +148,3 @@ class Draft:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) and value >= 0 else 0
-
-
-def readable(text: str) -> str:
-    """*text* as a customer may see it: without thoughts (a server without its reasoning parser leaves them in the
-    content), without Harmony markup and what follows it (§0.8), without calls, control characters or lone
-    surrogates."""
-    text = _THOUGHT.sub("", text)
-    text = text.rsplit("</think>", 1)[-1]  # chat templates that open the thought themselves
-    text = _CALL.sub("", text.split("<|", 1)[0])
-    return _CONTROL.sub("", without_surrogates(text)).strip()
-
-
-def without_surrogates(text: str) -> str:
-    """Pairs become their character, lone ones U+FFFD."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -20,6 +20,7 @@ from urllib3.exceptions import (
 
 from inference.deadline import Clock, DeadlineAdapter
 from inference.draft import Draft
+from inference.preview import Preview
 from inference.replicas import Seen
 from inference.sse import DONE, EventReader
 from inference.trouble import (
@@ -119,11 +120,12 @@ class Wire:
         clock: Clock,
         alive: Callable[[], None],
         lost: Callable[[], bool] = lambda: False,
+        preview: Preview | None = None,
     ) -> Completion:
         """Posts *body* and reads the whole answer. *where* names the replica, *session* the conversation (to a
         router); *alive* is called once the model is at work, *lost* in every while without a byte: true ends the
-        attempt. Raises AttemptFailed."""
-        draft = Draft(where, offered="tools" in body)
+        attempt; *preview* sees the answer grow. Raises AttemptFailed."""
+        draft = Draft(where, offered="tools" in body, preview=preview)
         clock.lost = lost
         clock.expect(self._limits.first)
         try:

@@ -1,13 +1,15 @@
 """The model behind vLLM: streaming chat completions from one or more replicas, within one deadline.
 
-Everything an attempt can meet is a row of :mod:`inference.trouble`; this file decides on the attempts. Nothing is
-shown to the customer before the answer is whole, so a repeat is never seen; it is made where it is safe and cheap.
+Everything an attempt can meet is a row of :mod:`inference.trouble`; this file decides on the attempts. A repeat
+is made where it is safe and cheap; whoever sees the answer grow sees it begin anew.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any, Self
 
@@ -23,6 +25,7 @@ from inference.budget import LARGER_BUDGET
 from inference.deadline import Clock
 from inference.errors import ContextTooLong, ModelBusy, ModelError, ModelFailed, ModelRefused
 from inference.exchange import Limits, Wire
+from inference.preview import Manners, Preview
 from inference.prober import Prober
 from inference.replicas import Replica, Replicas
 from inference.request import Voice, conversation_fields
@@ -84,6 +87,7 @@ class VllmModel:
         self._patience = patience or Patience()
         self._watch = watch
         self._prober = Prober(self._replicas, lambda replica: self._wire.probe(replica.url, name))
+        self._manners: defaultdict[str, Manners] = defaultdict(Manners)
         self.voice = Voice(model=name)
 
     def tuned(self, voice: Voice) -> Self:
@@ -111,6 +115,7 @@ class VllmModel:
             watch=self._watch,
             conversation=conversation,
             clock=Clock(deadline),
+            preview=partial(Preview, show, self._manners[body["model"]], offered=bool(tools)),
         )
         completion = call.run(body)
         if not completion.text and completion.finish == "length":
@@ -148,6 +153,7 @@ class _Call:
     watch: Callable[[Attempt], None]
     conversation: str
     clock: Clock
+    preview: Callable[[], Preview]
     failed_at: list[Replica] = field(default_factory=list)
     repeated: bool = False
 
@@ -179,6 +185,7 @@ class _Call:
                     clock=self.clock,
                     alive=lambda: self.replicas.note(replica, Health.UP, began=began),
                     lost=lambda: self._lost(replica),
+                    preview=self.preview(),
                 )
             except AttemptFailed as failed:
                 self.watch(Attempt(replica=replica.name, result=RESULTS[failed.rule.error]))
