@@ -1,0 +1,66 @@
+"""Which parts of a reply go out together.
+
+The platform gives one question a stream and one further message, so parts are carried in loads as large as one
+message may be. The first part of a load sends it; with the others, it has gone out already.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.text import utf8_bytes
+from adapters.values import Choice, Part
+from adapters.wecom_aibot.shown import LIMIT, MOST_IMAGES, clipped
+
+_GAP = "\n\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """*number* 0 is the first; *first* is the index of its first part."""
+
+    number: int
+    first: int
+    parts: tuple[Part, ...]
+
+    @property
+    def content(self) -> str:
+        return _GAP.join(part.text for part in self.parts if part.text.strip())
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        return next((part.choices for part in reversed(self.parts) if part.choices), ())
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The names of the operator's files."""
+        found = (part.attachment for part in self.parts)
+        return tuple(each.file for each in found if each and each.file)
+
+
+def load_of(parts: Sequence[Part], index: int) -> Load:
+    """The load that part *index* is in."""
+    for number, (first, last) in enumerate(_loads(parts)):
+        if first <= index < last:
+            return Load(number=number, first=first, parts=tuple(parts[first:last]))
+    raise IndexError(index)
+
+
+def _loads(parts: Sequence[Part]) -> list[tuple[int, int]]:
+    loads: list[tuple[int, int]] = []
+    size = images = first = 0
+    for index, part in enumerate(parts):
+        more = utf8_bytes(part.text) + len(_GAP)
+        picture = 1 if part.attachment else 0
+        if index > first and (size + more > LIMIT.size or images + picture > MOST_IMAGES):
+            loads.append((first, index))
+            first, size, images = index, 0, 0
+        size, images = size + more, images + picture
+    return [*loads, (first, len(parts))]
+
+
+def numbered(load: Load) -> str:
+    """The text of *load* where there are neither buttons nor pictures: choices as numbered lines, files by name."""
+    lines = [f"{number}. {each.title}" for number, each in enumerate(load.choices, 1)]
+    files = [f"📎 {each.name or each.file}" for part in load.parts if (each := part.attachment)]
+    blocks = (load.content, "\n".join(lines), "\n".join(files))
+    return clipped(_GAP.join(block for block in blocks if block))

@@ -1,0 +1,89 @@
+"""The encrypted JSON around an AI bot's callbacks and around our answers to them (WeCom sheet §4.1)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from adapters.crypto import Flaw, NotSealed, Seal, Sealed
+from adapters.errors import Malformed
+from adapters.payload import Json, read_object, text
+from adapters.signing import secrets
+from adapters.values import Request, Response
+from adapters.wecom_aibot.settings import WeComAiBotSettings
+
+RECEIVE_ID = ""
+"""An AI bot's, where an app has its company's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A proven message, with the pair of secrets that opened it: the platform reads the answer with the same."""
+
+    text: str
+    seal: Seal
+    nonce: str
+
+    def body(self) -> dict[str, Json]:
+        """Raises :class:`~adapters.errors.Malformed`."""
+        return read_object(self.text.encode())
+
+    def answer(self, content: Mapping[str, object], *, timestamp: int, random16: bytes | None = None) -> Response:
+        """*content*, sealed; all four fields, with the nonce of the callback's own URL."""
+        plain = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()
+        sealed = self.seal.close(plain, timestamp=str(timestamp), nonce=self.nonce, random16=random16)
+        fields = {
+            "encrypt": sealed.encrypt,
+            "msgsignature": sealed.signature,
+            "timestamp": timestamp,
+            "nonce": sealed.nonce,
+        }
+        return Response(body=json.dumps(fields).encode(), content_type="application/json")
+
+
+class Callback:
+    """The callback's secrets. While they are rotated, each token goes with each key. Raises ValueError."""
+
+    def __init__(self, settings: WeComAiBotSettings) -> None:
+        tokens = secrets(settings.token, settings.token_previous)
+        keys = secrets(settings.encoding_aes_key, settings.encoding_aes_key_previous)
+        self.seals = [
+            Seal(token=token, encoding_aes_key=key, receive_id=RECEIVE_ID) for token, key in product(tokens, keys)
+        ]
+
+    def open(self, request: Request) -> Opened:
+        """The message of a GET's `echostr` or of a POST's body. Raises :class:`~adapters.crypto.NotSealed`, or
+        :class:`~adapters.crypto.BadContent` for what is not UTF-8."""
+        sealed = Sealed(
+            encrypt=_encrypt(request),
+            signature=request.query.get("msg_signature", ""),
+            timestamp=request.query.get("timestamp", ""),
+            nonce=request.query.get("nonce", ""),
+        )
+        refusal = NotSealed(Flaw.SIGNATURE)
+        for seal in self.seals:
+            try:
+                return Opened(text=seal.open(sealed), seal=seal, nonce=sealed.nonce)
+            except NotSealed as error:
+                refusal = error if refusal.flaw is Flaw.SIGNATURE else refusal
+        raise refusal
+
+
+def _encrypt(request: Request) -> str:
+    """A literal `+` of the base64 has become a space when the query was decoded (WeCom sheet §1.2)."""
+    if request.method == "GET":
+        found = request.query.get("echostr", "").replace(" ", "+")
+    elif request.method == "POST":
+        found = _field(request.body)
+    else:
+        found = ""
+    if not found:
+        raise NotSealed(Flaw.MISSING_ENCRYPT)
+    return found
+
+
+def _field(body: bytes) -> str:
+    try:
+        return text(read_object(body), "encrypt")
+    except Malformed:
+        raise NotSealed(Flaw.JSON) from None

@@ -1,0 +1,38 @@
+"""An answer that is written into the stream which the platform polls."""
+
+import time
+from collections.abc import Sequence
+
+from adapters.growth import Growth
+from adapters.wecom_aibot import words
+from adapters.wecom_aibot.shown import DIALECT, Shown, clipped
+
+PACE = 0.25
+"""Seconds between two writes: nobody reads faster, and the platform asks about once a second."""
+
+
+class AnswerWriting:
+    """What a worker shows of the answer to the newest message of a turn (*name*; "": that one has no stream). The
+    *earlier* ones are answered with it: when the writing ends, their streams point at it."""
+
+    def __init__(self, growth: Growth, name: str, *, lang: str, earlier: Sequence[tuple[str, str]]) -> None:
+        self._growth = growth
+        self._name = name
+        self._lang = lang
+        self._earlier = earlier
+        self._next = 0.0
+
+    def show(self, text: str) -> None:
+        """One small write to the store, at the pace; what comes between is in the next one, or in the reply."""
+        if not self._name or time.monotonic() < self._next:
+            return
+        content = clipped(DIALECT.render(text))
+        if content.strip():
+            self._next = time.monotonic() + PACE
+            self._growth.grow(self._name, Shown(content=content, lang=self._lang).dump())
+
+    def end(self) -> None:
+        for name, lang in self._earlier:
+            pointer = Shown(content=words.answered_below(lang), lang=lang).dump()
+            self._growth.open(name, pointer)  # it may not be there yet: then its first answer is this
+            self._growth.grow(name, pointer, finished=True)
