@@ -4,43 +4,79 @@ HTTP status is 200 even for errors; `errmsg` is not stable and is quoted nowhere
 (WeCom sheet §3).
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from typing import TypeVar
 
 from pydantic import SecretStr
 
 from adapters.channel import Services
-from adapters.http import HttpAnswer, MaybeSent, NotSent
+from adapters.http import LARGEST_ANSWER, HttpAnswer, MaybeSent, NotSent, TooLarge
 from adapters.payload import Json, text
+from adapters.rules import Rule, honest, uncoded
 from adapters.tokens import NoToken, SharedToken
 from adapters.values import Action, Refused, Token, Unknown
-from adapters.wecom.codes import GETTOKEN_RULES, RULES, Rule, unknown_code
+from adapters.wecom.codes import GETTOKEN_RULES, RULES, unknown_code
 
 Result = dict[str, Json] | Refused | Unknown
 """The answer's JSON with errcode 0, or why there is none."""
+Fetched = HttpAnswer | Refused | Unknown
+T = TypeVar("T")
 
+JSON = "application/json; charset=utf-8"
+TOO_LARGE = "too_large"
 _CODE = re.compile(r"-?\d{1,9}")
 _FROM_IP = re.compile(r"from ip: ?([0-9a-fA-F.:]{2,45}?)[.,]?(?:\s|$)")
 
 
-class WeComApi:
-    """One app's calls. *name* is the token's in the shared store: one per company and app, never per company."""
+def encoded(fields: Mapping[str, object]) -> bytes:
+    """UTF-8 JSON without \\u escapes (errcode 40033); a lone surrogate, which has no UTF-8, becomes "?"."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
-    def __init__(self, *, base: str, corp_id: str, secret: SecretStr, name: str, services: Services) -> None:
+
+class WeComApi:
+    """One app's calls. Its token is shared under the company's and the secret's name: one per app, never one per
+    company (WeCom sheet §3.1), and a new one as soon as the secret changes."""
+
+    def __init__(self, *, base: str, corp_id: str, secret: SecretStr, services: Services) -> None:
         self._base = base.rstrip("/")
         self._credentials = (corp_id, secret)
         self._http = services.http
         self._now = services.now
-        self._token = SharedToken(name, services.tokens, self._gettoken, services.now)
+        digest = hashlib.sha256(secret.get_secret_value().encode()).hexdigest()[:16]
+        self._token = SharedToken(f"wecom:{corp_id}:{digest}", services.tokens, self._gettoken, services.now)
 
     def get(self, path: str, **params: str) -> Result:
-        return self._with_token(lambda token: self._exchange("GET", path, token, params))
+        return self._with_token(lambda token: self._judged(self._exchange("GET", path, token, params)))
 
-    def post(self, path: str, body: bytes) -> Result:
-        """*body* is UTF-8 JSON without \\u escapes (errcode 40033)."""
-        return self._with_token(lambda token: self._exchange("POST", path, token, {}, body))
+    def post(self, path: str, fields: Mapping[str, object]) -> Result:
+        body = encoded(fields)
+        return self._with_token(lambda token: self._judged(self._exchange("POST", path, token, {}, body, JSON)))
+
+    def upload(self, path: str, body: bytes, content_type: str, **params: str) -> Result:
+        """A multipart *body*."""
+        return self._with_token(
+            lambda token: self._judged(self._exchange("POST", path, token, params, body, content_type))
+        )
+
+    def file(self, path: str, *, most: int, span: str = "", **params: str) -> Fetched:
+        """A file of at most *most* bytes; with *span* ("bytes=0-99") a part of it. What is refused is told by JSON
+        with HTTP 200 (WeCom sheet §7)."""
+
+        def call(token: str) -> Fetched:
+            answer = self._exchange("GET", path, token, params, span=span, most=most)
+            told = isinstance(answer, HttpAnswer) and _tells_an_error(answer)
+            if isinstance(answer, HttpAnswer) and (told or answer.status not in (200, 206)):
+                result = self._judged(answer)
+                return result if isinstance(result, Refused | Unknown) else Unknown(reason="neither file nor error")
+            return answer
+
+        return self._with_token(call)
 
     def token(self) -> Refused | None:
         """Asks for a token, unless there is one; says why there is none."""
@@ -50,7 +86,7 @@ class WeComApi:
             return error.refused
         return None
 
-    def _with_token(self, call: Callable[[str], Result]) -> Result:
+    def _with_token(self, call: Callable[[str], T]) -> T | Refused:
         """One refresh and one repeat at most: others recursed for ever here (WeCom sheet §10 row 7)."""
         try:
             token = self._token.get()
@@ -65,22 +101,36 @@ class WeComApi:
             return error.refused if error.refused.code else _twice_rejected(result)
 
     def _exchange(
-        self, method: str, path: str, token: str, params: Mapping[str, str], body: bytes | None = None
-    ) -> Result:
-        headers = {"Content-Type": "application/json; charset=utf-8"} if body is not None else {}
-        try:
-            answer = self._http.call(
-                method,
-                f"{self._base}{path}",
-                body=body,
-                headers=headers,
-                params={**params, "access_token": token},
-            )
-        except NotSent as error:
-            return Refused(reason=f"WeCom was not reached ({error}): check the network", action=Action.RETRY)
-        except MaybeSent as error:
-            return Unknown(reason=f"no complete answer from WeCom ({error})")
-        return judged(answer, RULES, self._now())
+        self,
+        method: str,
+        path: str,
+        token: str,
+        params: Mapping[str, str],
+        body: bytes | None = None,
+        content_type: str = "",
+        *,
+        span: str = "",
+        most: int = LARGEST_ANSWER,
+    ) -> Fetched:
+        headers = {"Content-Type": content_type, "Range": span}
+
+        def call() -> HttpAnswer | Refused:
+            try:
+                return self._http.call(
+                    method,
+                    f"{self._base}{path}",
+                    body=body,
+                    headers={name: value for name, value in headers.items() if value},
+                    params={**params, "access_token": token},
+                    most=most,
+                )
+            except TooLarge:
+                return Refused(reason=f"larger than {most} bytes", action=Action.GIVE_UP, code=TOO_LARGE)
+
+        return honest("WeCom", call)
+
+    def _judged(self, answer: Fetched) -> Result:
+        return judged(answer, RULES, self._now()) if isinstance(answer, HttpAnswer) else answer
 
     def _gettoken(self) -> Token:
         """One call of gettoken. A lost answer is as harmless as a refusal: nothing was sent to a customer."""
@@ -102,8 +152,7 @@ class WeComApi:
 
 
 def judged(answer: HttpAnswer, rules: Mapping[int, Rule], now: datetime) -> Result:
-    """What *answer* comes to. A code of the table counts whatever the HTTP status; without one, the status does:
-    5xx may have been heard, 4xx and redirects come from a proxy or a wrong address."""
+    """What *answer* comes to. A code of the table counts whatever the HTTP status; without one, the status does."""
     found = answer.json
     code = text(found, "errcode")
     if isinstance(found, dict) and _CODE.fullmatch(code):
@@ -111,30 +160,20 @@ def judged(answer: HttpAnswer, rules: Mapping[int, Rule], now: datetime) -> Resu
             return found if answer.status < 300 else Unknown(reason=f"HTTP {answer.status} with errcode 0")
         rule = rules.get(int(code))
         if rule or answer.status < 500:
-            ip = _caller_ip(text(found, "errmsg"))
-            return _refused(int(code), rule or unknown_code(int(code)), ip, answer.retry_after(now))
-    if answer.status == 429:
-        return Refused(
-            reason="HTTP 429: too many calls",
-            action=Action.RETRY,
-            code="429",
-            retry_after=answer.retry_after(now),
-        )
-    if 300 <= answer.status < 500:
-        reason = f"HTTP {answer.status} without an errcode: check `api_base` and any proxy before it"
-        return Refused(reason=reason, action=Action.ALERT, code=str(answer.status))
-    return Unknown(reason=f"HTTP {answer.status} without an errcode")
+            return _refused(int(code), rule or unknown_code(int(code)), text(found, "errmsg"), answer, now)
+    return uncoded(answer, now)
 
 
-def _refused(code: int, rule: Rule, ip: str, asked: timedelta | None) -> Refused:
-    seen = f" (WeCom sees {ip})" if ip and code == 60020 else ""
-    waits = [wait for wait in (rule.retry_after, asked) if wait is not None]
-    return Refused(
-        reason=f"{code} {rule.meaning}{seen}: {rule.next_step}",
-        action=rule.action,
-        code=str(code),
-        retry_after=max(waits, default=None),
-    )
+def _tells_an_error(answer: HttpAnswer) -> bool:
+    """A customer's own JSON file comes as an attachment."""
+    return "content-disposition" not in answer.headers and bool(text(answer.json, "errcode"))
+
+
+def _refused(code: int, rule: Rule, errmsg: str, answer: HttpAnswer, now: datetime) -> Refused:
+    waits = [wait for wait in (rule.wait, answer.retry_after(now)) if wait is not None]
+    refused = rule.refused(str(code), max(waits, default=None))
+    ip = _caller_ip(errmsg) if code == 60020 else ""
+    return replace(refused, reason=f"{refused.reason} (WeCom sees {ip})") if ip else refused
 
 
 def _caller_ip(errmsg: str) -> str:
@@ -150,8 +189,8 @@ def _token_refused(reason: str) -> Refused:
     return Refused(reason=f"no access token: {reason}", action=Action.RETRY)
 
 
-def _twice_rejected(result: Result) -> Result:
+def _twice_rejected(result: T) -> T | Refused:
     """A fresh token that is rejected for its credential is no matter of age: the secret is wrong (40001)."""
     if isinstance(result, Refused) and result.code == "40001":
-        return _refused(40001, GETTOKEN_RULES[40001], "", None)
+        return GETTOKEN_RULES[40001].refused("40001")
     return result

@@ -1,21 +1,25 @@
 """The self-built app (自建应用): encrypted XML in, `message/send` out (WeCom sheet §1 to §3)."""
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
-from adapters.channel import Channel, Finding, Services
+from adapters.channel import Channel, Download, Finding, Services
 from adapters.crypto import BadContent, Flaw, NotSealed
 from adapters.markdown import PLAIN, Dialect, Marks, Writer
 from adapters.payload import text
+from adapters.surface import Content, Surface, parts
 from adapters.text import Limit, split, utf8_bytes
 from adapters.values import (
     Action,
     Delivered,
     Event,
+    Media,
+    Message,
     Outcome,
+    Part,
     Promise,
     Refused,
     Reply,
@@ -24,15 +28,20 @@ from adapters.values import (
     Unknown,
 )
 from adapters.wecom.api import Result, WeComApi
+from adapters.wecom.cards import BUTTON_CARD, LIST_CARD, spent_words
 from adapters.wecom.check import findings
 from adapters.wecom.envelope import Callback
 from adapters.wecom.inbound import Inbound, read_inner
+from adapters.wecom.media import STALE, Uploaded, Uploads, fetched
+from adapters.wecom.outbound import Outbound, buckets
+from adapters.wecom.passive import Passive
 from adapters.wecom.settings import WeComSettings
 
-DUPLICATE_CHECK = timedelta(seconds=1800)
-"""How long the platform swallows an identical request body when it is asked to."""
+SEND = "/cgi-bin/message/send"
+UPDATE = "/cgi-bin/message/update_template_card"
 MARKDOWN = Dialect(Writer(Marks(strong="**", code="`", heading="#", link="[{text}]({url})", strike="")))
 """What WeCom's own clients show (WeCom sheet §3.3): no italics, no strike-through, no code blocks."""
+CARD_CODES = frozenset(str(code) for code in range(42014, 42021))
 
 
 class WeComApp(Channel[WeComSettings]):
@@ -42,24 +51,26 @@ class WeComApp(Channel[WeComSettings]):
     promise: ClassVar[Promise] = Promise.CONTENT_CHECKED
     dialect: ClassVar[Dialect] = PLAIN
     limit: ClassVar[Limit] = Limit(size=2048, measure=utf8_bytes)
+    surface: ClassVar[Surface] = Surface(
+        buttons=BUTTON_CARD,
+        menu=LIST_CARD,
+        attachments=frozenset({"image", "audio", "video", "document"}),
+        hears=frozenset({"image", "audio", "video", "file"}),
+        note="Members of the company only; up to six choices are buttons of a card, up to twenty a list on one.",
+    )
 
     def __init__(self, name: str, settings: WeComSettings, services: Services) -> None:
         super().__init__(name, settings, services)
-        self._callback = Callback(
-            receive_id=settings.corp_id,
-            token=settings.token,
-            key=settings.encoding_aes_key,
-            token_previous=settings.token_previous,
-            key_previous=settings.encoding_aes_key_previous,
+        self._callback = Callback.of(settings, receive_id=settings.corp_id)
+        self._inbound = Inbound(
+            channel=name, account=self.account, agent_id=settings.agent_id, passive=settings.passive
         )
-        self._inbound = Inbound(channel=name, account=self.account, agent_id=settings.agent_id)
+        self._passive = Passive(name, settings, services)
         self._api = WeComApi(
-            base=settings.api_base,
-            corp_id=settings.corp_id,
-            secret=settings.secret,
-            name=f"wecom:{settings.corp_id}:{settings.agent_id}",
-            services=services,
+            base=settings.api_base, corp_id=settings.corp_id, secret=settings.secret, services=services
         )
+        self._uploads = Uploads(self._api, services, settings.corp_id)
+        self._outbound = Outbound(agent_id=settings.agent_id, markdown=settings.markdown)
 
     @property
     def account(self) -> str:
@@ -83,41 +94,72 @@ class WeComApp(Channel[WeComSettings]):
         return (self._inbound.event(opened.text, received_at=request.received_at),)
 
     def answer(self, request: Request, events: Sequence[Event]) -> Response:
-        """The decrypted `echostr`, byte for byte; an empty body for a message."""
+        """The decrypted `echostr`, byte for byte; for a message an empty body, but for the few events that are
+        answered in the same exchange."""
         if request.method == "GET":
             return Response(body=self._callback.open(request).text.encode())
+        for event in events:
+            if inner := self._passive.answer(event):
+                return self._passive.response(inner, self._callback.open(request).seal)
         return Response()
 
     def compose(self, markdown: str) -> tuple[str, ...]:
         dialect = MARKDOWN if self.settings.markdown else self.dialect
         return split(dialect.render(markdown), self.limit)
 
+    def parts(self, content: Content) -> tuple[Part, ...]:
+        shown = self.surface if self.settings.cards else replace(self.surface, buttons=None, menu=None)
+        return parts(content, shown, self.compose)
+
+    def fetch(self, media: Media, message: Message) -> Download:
+        return fetched(self._api, media)
+
     def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
         """*again* changes nothing: the body is the same byte for byte, which is what the platform's duplicate check
-        compares. Parts that repeat earlier words on purpose go without the check."""
+        compares."""
         to, part = reply.conversation.peer, reply.parts[index]
-        if not part.text.strip():
+        if not part.text.strip() and part.attachment is None:
             return Refused(reason="44004 empty text: it is never sent", action=Action.GIVE_UP, code="44004")
         if "|" in to or to.startswith("@"):  # several receivers, or @all
             return Refused(reason="the receiver is not one member", action=Action.GIVE_UP)
-        body = self._body(to, part.text, repeated=part.repeated)
-        return _outcome(self._api.post("/cgi-bin/message/send", body), to)
+        wait = self.services.throttle.take(buckets(self.account, self.settings.agent_id, to))
+        if wait > timedelta():
+            reason = (
+                "more would be dropped by WeCom without a word: 30 messages a minute, 1,000 an hour to a member"
+            )
+            return Refused(reason=reason, action=Action.RETRY, retry_after=wait)
+        if index == 0 and not again:
+            self._spend_card(reply)
+        return self._sent(reply, index, again=again)
 
     def check(self) -> Sequence[Finding]:
-        return findings(self._callback, self._api, corp_id=self.settings.corp_id, agent_id=self.settings.agent_id)
+        return findings(self._callback, self._api, self.settings)
 
-    def _body(self, to: str, content: str, *, repeated: bool) -> bytes:
-        """Raw UTF-8 (errcode 40033 forbids escapes); a lone surrogate, which has none, becomes "?"."""
-        kind = "markdown" if self.settings.markdown else "text"
-        fields = {
-            "touser": to,
-            "msgtype": kind,
-            "agentid": self.settings.agent_id,
-            kind: {"content": content},
-            "enable_duplicate_check": 0 if repeated else 1,
-            "duplicate_check_interval": int(DUPLICATE_CHECK.total_seconds()),
-        }
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    def _sent(self, reply: Reply, index: int, *, again: bool) -> Outcome:
+        """A media_id that the platform has forgotten is replaced once (40007)."""
+        for anew in (False, True):
+            uploaded = self._uploaded(reply.parts[index], anew=anew)
+            if isinstance(uploaded, Refused):
+                return uploaded
+            result = self._api.post(SEND, self._outbound.message(reply, index, uploaded))
+            if uploaded is None or not isinstance(result, Refused) or result.code != STALE:
+                break
+        if again and reply.parts[index].choices and isinstance(result, Refused) and result.code in CARD_CODES:
+            return Delivered()  # the card's task id is this part's alone: the platform has it from before
+        return _outcome(result, reply.conversation.peer)
+
+    def _uploaded(self, part: Part, *, anew: bool) -> Uploaded | Refused | None:
+        """None: there is nothing to upload."""
+        if part.attachment is None or not part.attachment.file:
+            return None
+        return self._uploads.media(part.attachment, anew=anew)
+
+    def _spend_card(self, reply: Reply) -> None:
+        """Where the tap could not be answered in its own exchange. That a button still looks fresh is no reason to
+        hold an answer back, so what comes of it does not count."""
+        if code := reply.route.get("response_code"):
+            words = spent_words(reply.route.get("chosen", ""))
+            self._api.post(UPDATE, self._outbound.card_update(reply.conversation.peer, code, words))
 
 
 def _outcome(result: Result, to: str) -> Outcome:

@@ -6,6 +6,7 @@ Nothing before the signature is trusted: whatever is wrong with the outer envelo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Self
 
 from pydantic import SecretStr
 
@@ -14,6 +15,7 @@ from adapters.errors import Malformed
 from adapters.payload import read_object
 from adapters.payload import text as json_text
 from adapters.values import Request
+from adapters.wecom.settings import CallbackSettings
 from adapters.xml import BadXml, read_xml
 
 
@@ -32,6 +34,8 @@ class Opened:
 
     text: str
     envelope: Envelope
+    seal: Seal
+    """The secrets that opened it."""
 
 
 class Callback:
@@ -55,6 +59,16 @@ class Callback:
             for one, two in product(tokens, keys)
         ]
 
+    @classmethod
+    def of(cls, settings: CallbackSettings, *, receive_id: str) -> Self:
+        return cls(
+            receive_id=receive_id,
+            token=settings.token,
+            key=settings.encoding_aes_key,
+            token_previous=settings.token_previous,
+            key_previous=settings.encoding_aes_key_previous,
+        )
+
     @property
     def seals(self) -> Sequence[Seal]:
         """The current one first."""
@@ -70,17 +84,17 @@ class Callback:
             timestamp=request.query.get("timestamp", ""),
             nonce=request.query.get("nonce", ""),
         )
-        text = self._opened(sealed)
+        text, seal = self._opened(sealed)
         if envelope.to not in ("", self._receive_id):
             raise NotSealed(Flaw.ENVELOPE)
-        return Opened(text=text, envelope=envelope)
+        return Opened(text=text, envelope=envelope, seal=seal)
 
-    def _opened(self, sealed: Sealed) -> str:
+    def _opened(self, sealed: Sealed) -> tuple[str, Seal]:
         """By the first pair that opens it; else the refusal of the first whose signature fits."""
         refusal = NotSealed(Flaw.SIGNATURE)
         for seal in self._seals:
             try:
-                return seal.open(sealed)
+                return seal.open(sealed), seal
             except NotSealed as error:
                 refusal = error if refusal.flaw is Flaw.SIGNATURE else refusal
         raise refusal

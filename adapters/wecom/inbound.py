@@ -8,7 +8,8 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
 from adapters.crypto import BadContent, Flaw
-from adapters.values import LONGEST_ID, ControlEvent, ConversationId, Event, Media, Message
+from adapters.values import LONGEST_ID, Control, ControlEvent, ConversationId, Event, Media, Message
+from adapters.wecom.cards import CARD_EVENT, chosen
 from adapters.xml import BadXml, read_xml
 
 KNOWN_EVENTS = frozenset(
@@ -22,6 +23,18 @@ KNOWN_EVENTS = frozenset(
         *("change_external_chat", "change_external_tag", "kf_msg_or_event"),
     )
 )
+CONSEQUENCES: Mapping[str, Control] = {
+    "close_inactive_agent": Control.ACCOUNT_BLOCKED,
+    "reopen_inactive_agent": Control.ACCOUNT_RESTORED,
+    "active_restored": Control.ACCOUNT_RESTORED,
+}
+_SUSPENSIONS: Mapping[str, str] = {
+    "inactive_alert": "WeCom will close this app for inactivity: use it, or confirm it in the console",
+    "low_active_alert": "WeCom finds this app hardly used and may restrict it: look at its page in the console",
+    "low_active": "WeCom restricts this app, being hardly used: look at its page in the console",
+    "close_inactive_agent": "WeCom closed this app for inactivity: enable it again in the console",
+}
+"""What an operator is to do (events of 2024 and later; whether `low_active` stops messages is unconfirmed)."""
 _DETAILS = ("EventKey", "ChangeType", "TaskId", "CardType", "EffectTime", "OpenKfId")
 """Kept of an event. `ResponseCode` and `Token` are credentials and stay out."""
 _LONGEST_DETAIL = 256
@@ -31,10 +44,11 @@ _SECONDS = re.compile(r"[0-9]{1,11}")
 class Inbound:
     """Reads the messages of one channel's app."""
 
-    def __init__(self, *, channel: str, account: str, agent_id: int) -> None:
+    def __init__(self, *, channel: str, account: str, agent_id: int, passive: bool = True) -> None:
         self._channel = channel
         self._account = account
         self._agent = str(agent_id)
+        self._passive = passive
 
     def event(self, text: str, *, received_at: datetime) -> Event:
         """What the inner XML *text* says. Raises :class:`~adapters.crypto.BadContent` unless it is XML. What is
@@ -63,12 +77,30 @@ class Inbound:
             kind=kind,
         )
 
-    def _event(self, root: Element, sender: str, at: datetime, text: str) -> ControlEvent:
-        name = root.findtext("Event", "")
+    def _event(self, root: Element, sender: str, at: datetime, text: str) -> Event:
+        name, key = root.findtext("Event", ""), self._key(root, sender, text)
+        title = chosen(root) if name == CARD_EVENT else ""
+        if title and _usable(sender) and _usable(key):
+            return self._tap(root, sender, at, key, title)
         known = name in KNOWN_EVENTS
         detail = {_snake(tag): root.findtext(tag, "") for tag in _DETAILS}
-        detail |= {"id": self._key(root, sender, text), "event": "" if known else name}
-        return self._control(name.lower() if known else "unknown_event", at, detail, sender)
+        detail |= {"id": key, "event": "" if known else name, "reason": _SUSPENSIONS.get(name, "")}
+        what = CONSEQUENCES.get(name) or (name.lower() if known else "unknown_event")
+        return self._control(what, at, detail, sender)
+
+    def _tap(self, root: Element, sender: str, at: datetime, key: str, title: str) -> Message:
+        """What was tapped on a card is what the member says. The code that updates the card travels only where the
+        tap cannot be answered in its own exchange: it is good for one use."""
+        code = "" if self._passive else root.findtext("ResponseCode", "")
+        return Message(
+            id=key,
+            conversation=self._conversation(sender),
+            sender=sender,
+            text=title,
+            sent_at=at,
+            kind=CARD_EVENT,
+            route={"response_code": code, "chosen": title} if code else {},
+        )
 
     def _control(self, what: str, at: datetime, detail: Mapping[str, str], sender: str = "") -> ControlEvent:
         named = {name: value[:_LONGEST_DETAIL] for name, value in detail.items() if value}

@@ -35,7 +35,8 @@ def test_a_code_comes_to_what_the_table_says(server: RecordingServer, platform: 
         outcome = refused(channel.send(reply("x"), 0))
         assert outcome.action is (Action.ALERT if code == 40001 else rule.action)
         assert outcome.code == str(code)
-        assert outcome.retry_after == rule.retry_after
+        assert outcome.retry_after == rule.wait
+        assert outcome.account is (rule.account or code == 40001)
         assert rule.meaning in outcome.reason or code == 40001
 
 

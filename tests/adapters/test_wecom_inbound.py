@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.values import ControlEvent, Media, Message, Response
-from adapters.wecom.inbound import KNOWN_EVENTS
+from adapters.wecom.inbound import CONSEQUENCES, KNOWN_EVENTS
 from tests.adapters.wecom_app import CONSOLE, app, control, message, parsed
 from tests.adapters.wecom_platform import (
     AGENT,
@@ -114,7 +114,7 @@ def test_each_documented_event_is_known_by_its_name() -> None:
     for name in sorted(KNOWN_EVENTS):
         (event,) = parsed(CONSOLE.inner("event", Event=name))
         assert isinstance(event, ControlEvent)
-        assert event.what == name.lower()
+        assert event.what == CONSEQUENCES.get(name, name.lower())
 
 
 def test_an_event_names_who_caused_it() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.channel import Services
 from adapters.http import PlatformHttp
+from adapters.shared import Bucket
 from adapters.tokens import MemoryTokenStore, TokenStore
 from adapters.values import ControlEvent, Event, Message, Request, Response
 from adapters.wecom import WeComApp, WeComSettings
@@ -16,10 +17,21 @@ HTTP = PlatformHttp(total=timedelta(seconds=5))
 """One pool for all: nothing of it outlives the test process."""
 
 
-def app(*, store: TokenStore | None = None, **overrides: Any) -> WeComApp:
+class NoLimit:
+    """Holds nothing back: most tests say more to one member in a second than a desk does in a day."""
+
+    def take(self, buckets: Sequence[Bucket]) -> timedelta:
+        return timedelta()
+
+
+def services(store: TokenStore | None = None, **lent: Any) -> Services:
+    given: dict[str, Any] = {"throttle": NoLimit(), "now": lambda: NOW, **lent}
+    return Services(http=HTTP, tokens=store or MemoryTokenStore(), **given)
+
+
+def app(*, store: TokenStore | None = None, lent: Services | None = None, **overrides: Any) -> WeComApp:
     settings = WeComSettings(**{**SETTINGS, **overrides})
-    tokens = store or MemoryTokenStore()
-    return WeComApp("staff", settings, Services(http=HTTP, tokens=tokens, now=lambda: NOW))
+    return WeComApp("staff", settings, lent or services(store))
 
 
 def config_of(found: dict[str, Any], **overrides: Any) -> dict[str, Any]:
