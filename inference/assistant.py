@@ -10,9 +10,10 @@ from datetime import UTC, timedelta, tzinfo
 
 from inference.errors import ContextTooLong, ModelError, ModelFailed
 from inference.faq import CERTAIN
+from inference.files import only, targets
 from inference.language import greeting_line, handover_line, only_greets
 from inference.prompt import Prompt, system_prompt
-from inference.shorten import shorten, without_unfinished
+from inference.shorten import shorten, so_far, without_unfinished
 from inference.tools import confirm
 from inference.tools.confirm import Verdict
 from inference.tools.loop import Ask, Confirm, Done, Toolbox, Use
@@ -23,7 +24,9 @@ from inference.values import (
     Knowledge,
     Model,
     Passage,
+    Picture,
     Question,
+    Show,
     Source,
     ToolSpec,
 )
@@ -31,6 +34,18 @@ from inference.values import (
 MOST_PASSAGES = 3
 SHORTER = 4
 """When the conversation is longer than the model's context, this fraction of the history is tried once."""
+
+
+MOST_PICTURES = 4
+"""Of one question, the newest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Size:
+    """How much of a conversation the model is given."""
+
+    history_tokens: int
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +93,7 @@ class Assistant:
         question = replace(question, now=question.now.astimezone(self._settings.zone))
         use = self._tools.use(question, ends)
         done: Done | None = None
-        if use is not None and (pending := confirm.waiting(question, use.customer)):
+        if use is not None and question.texts and (pending := confirm.waiting(question, use.customer)):
             verdict = confirm.verdict(question.texts[0])
             if verdict is Verdict.NO and len(question.texts) == 1:
                 return Answer(text=confirm.dropped_line(question.texts), source=Source.TOOL)
@@ -99,39 +114,77 @@ class Assistant:
         except ModelError as error:
             return self._without_model(question, passages, f"{type(error).__name__}: {error}")
         if isinstance(ended, Confirm):
-            return Answer(text=ended.sentence, source=Source.TOOL, pending=ended.pending.dump())
-        return Answer(text=self._said(ended), source=Source.MODEL)
+            return Answer(
+                text=ended.sentence,
+                source=Source.TOOL,
+                pending=ended.pending.dump(),
+                choices=confirm.choices(question.texts),
+            )
+        told = [] if use is None else list(use.known.values())
+        return Answer(text=self._said(ended, question, passages, told), source=Source.MODEL)
 
     def _ask(self, model: Model, question: Question, passages: Sequence[Passage], ends: float) -> Ask:
-        """Asks with the whole history; once the context was too long, with less of it."""
-        budgets = [self._settings.history_tokens, self._settings.history_tokens // SHORTER]
+        """Asks with all there is; once the conversation was too long, with less of it."""
+        sizes = self._sizes(question)
+        show = self._within_length(question.show) if question.show else None
 
-        def ask_with(budget: int, rounds: Sequence[ChatMessage], tools: Sequence[ToolSpec]) -> Completion:
+        def ask_with(size: _Size, rounds: Sequence[ChatMessage], tools: Sequence[ToolSpec]) -> Completion:
             left = timedelta(seconds=ends - time.monotonic())
             if left <= timedelta():
                 raise ModelFailed("no whole answer within the deadline")
+            newest = self._prompt.messages(
+                question, passages, history_tokens=size.history_tokens, pictures=size.pictures
+            )
             return model.complete(
-                [*self._prompt.messages(question, passages, history_tokens=budget), *rounds],
+                [*newest, *rounds],
                 conversation=question.conversation,
                 deadline=left,
                 max_tokens=self._settings.max_tokens,
                 tools=tools,
+                show=show,
             )
 
         def ask(rounds: Sequence[ChatMessage], tools: Sequence[ToolSpec]) -> Completion:
-            try:
-                return ask_with(budgets[0], rounds, tools)
-            except ContextTooLong:
-                if not question.history or len(budgets) == 1:
-                    raise
-                del budgets[0]
-                return ask_with(budgets[0], rounds, tools)
+            while len(sizes) > 1:
+                try:
+                    return ask_with(sizes[0], rounds, tools)
+                except ContextTooLong:
+                    del sizes[0]
+            return ask_with(sizes[0], rounds, tools)
 
         return ask
 
-    def _said(self, completion: Completion) -> str:
-        text = without_unfinished(completion.text) if completion.finish == "length" else completion.text
-        return shorten(text, self._settings.max_reply_chars)
+    def _sizes(self, question: Question) -> list["_Size"]:
+        """What is tried, one after the other: less history first, and the pictures go last."""
+        whole, less = self._settings.history_tokens, self._settings.history_tokens // SHORTER
+        budgets = [whole, less] if question.history else [whole]
+        pictures = tuple(question.pictures)[-MOST_PICTURES:] if self._settings.sees else ()
+        sizes = [_Size(history_tokens=budget, pictures=pictures) for budget in budgets]
+        return [*sizes, _Size(history_tokens=budgets[-1])] if pictures else sizes
+
+    def _within_length(self, show: Show) -> Show:
+        """*show*, of texts that are cut as the answer will be; each once."""
+        last = ""
+
+        def shown(text: str) -> None:
+            nonlocal last
+            text = so_far(text, self._settings.max_reply_chars)
+            if text and text != last:
+                last = text
+                show(text)
+
+        return shown
+
+    def _said(
+        self, completion: Completion, question: Question, passages: Sequence[Passage], told: Sequence[str]
+    ) -> str:
+        """*told*: the tools' results."""
+        ours = [message.content for message in question.history if message.role == "assistant"]
+        files = targets([self._prompt.system, *(passage.answer for passage in passages), *ours, *told])
+        text = only(completion.text, files)
+        return shorten(
+            without_unfinished(text) if completion.finish == "length" else text, self._settings.max_reply_chars
+        )
 
     def _known(self, texts: Sequence[str]) -> Sequence[Passage]:
         """For all texts together and for each: a greeting before the question must not water it down."""

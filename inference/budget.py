@@ -13,6 +13,10 @@ from inference.values import ChatMessage
 PER_MESSAGE = 8
 """A message's frame. Harmony's longest is `<|start|>assistant<|channel|>final<|message|>…<|end|>`: 6."""
 
+PER_PICTURE = 1500
+"""A photograph of a phone, scaled down by the model's own preprocessing: some hundreds to two thousand tokens, by
+model and resolution. Only roughly, for how much of the history goes with it."""
+
 LARGER_BUDGET = 3
 """Times max_tokens, when thinking ate the first budget before any word of the answer (vLLM sheet §0.7)."""
 
@@ -32,4 +36,6 @@ def text_tokens(text: str) -> int:
 
 
 def tokens(messages: Iterable[ChatMessage]) -> int:
-    return sum(PER_MESSAGE + text_tokens(message.content) for message in messages)
+    return sum(
+        PER_MESSAGE + text_tokens(message.content) + PER_PICTURE * len(message.pictures) for message in messages
+    )

@@ -33,7 +33,7 @@ def handover_line(texts: Sequence[str]) -> str:
 
 def only_greets(texts: Sequence[str]) -> bool:
     """Whether there is no question yet: "Hello!", 你好."""
-    return all(_MARKS.sub(" ", text).strip().casefold() in _GREETINGS for text in texts)
+    return bool(texts) and all(_MARKS.sub(" ", text).strip().casefold() in _GREETINGS for text in texts)
 
 
 def greeting_line(texts: Sequence[str]) -> str:

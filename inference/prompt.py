@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from inference.budget import PER_MESSAGE, text_tokens, tokens
-from inference.values import ChatMessage, Passage, Question
+from inference.budget import PER_MESSAGE, PER_PICTURE, text_tokens, tokens
+from inference.values import ChatMessage, Passage, Picture, Question
 
 DEFAULT_SYSTEM_PROMPT = """\
 You are the customer-service assistant of {company_name}. Customers write to you in a messaging app.
@@ -28,6 +28,8 @@ What you may say
 - Facts about {company_name} come only from this conversation and from the shop notes that stand after the \
 customer's words. Never make up prices, dates, policies, order data, links or telephone numbers.
 - If you do not know, say so, and that a colleague will take over.
+- Links and pictures that begin with file: in the shop notes are files that go out with your answer. Where you use \
+such a note, copy its link exactly as it stands there; write no other, and never change one.
 - {abilities}
 - Promise no refund, discount or compensation.
 - Never ask for passwords, card numbers or verification codes.
@@ -54,15 +56,22 @@ class Prompt:
     history_tokens: int
 
     def messages(
-        self, question: Question, passages: Sequence[Passage], *, history_tokens: int | None = None
+        self,
+        question: Question,
+        passages: Sequence[Passage],
+        *,
+        history_tokens: int | None = None,
+        pictures: Sequence[Picture] = (),
     ) -> list[ChatMessage]:
+        """*pictures* go with the newest words, at the cost of the history, of which at least a quarter stays."""
         budget = self.history_tokens if history_tokens is None else history_tokens
+        budget = max(budget - PER_PICTURE * len(pictures), budget // 4)
         newest = "\n".join(plain(text) for text in question.texts)
         asked = f"{_clipped(newest, self.history_tokens)}\n\n{_notes(passages, question.now)}"
         return [
             ChatMessage(role="system", content=self.system),
             *fitting(_merged(question.history), budget),
-            ChatMessage(role="user", content=asked),
+            ChatMessage(role="user", content=asked, pictures=tuple(pictures)),
         ]
 
 

@@ -1,10 +1,11 @@
 """What one request says: the conversation, the tools, and how an assistant speaks (vLLM sheet §2, §3)."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.values import ChatMessage, ToolSpec
+from inference.values import ChatMessage, Picture, ToolSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,19 @@ def _message(message: ChatMessage) -> dict[str, Any]:
         thought = {"reasoning": message.reasoning} if message.reasoning else {}
         return {"role": message.role, "content": message.content or None, **thought, "tool_calls": calls}
     answered = {"tool_call_id": message.tool_call_id} if message.tool_call_id else {}
-    return {"role": message.role, **answered, "content": message.content}
+    return {"role": message.role, **answered, "content": _content(message)}
+
+
+def _content(message: ChatMessage) -> str | list[dict[str, Any]]:
+    if not message.pictures:
+        return message.content
+    pictures = [{"type": "image_url", "image_url": {"url": _data_url(it)}} for it in message.pictures]
+    return [{"type": "text", "text": message.content}, *pictures]
+
+
+def _data_url(picture: Picture) -> str:
+    """The bytes themselves: a model server should be able to reach nothing but us."""
+    return f"data:{picture.mime};base64,{b64encode(picture.content).decode()}"
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:

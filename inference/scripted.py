@@ -1,5 +1,6 @@
 """The model's twin in memory: says what it is told to, within the same contract as the real client."""
 
+import re
 import threading
 import time
 from collections import deque
@@ -8,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from inference.errors import ModelError, ModelFailed
+from inference.preview import Manners, Preview
+from inference.readable import readable
 from inference.values import ChatMessage, Completion, Show, ToolCall, ToolSpec
 
 Line = str | Completion | ModelError
@@ -37,10 +40,15 @@ class Asked:
     tools: tuple[ToolSpec, ...] = ()
 
 
+_WELL_BRED = Manners(apart=True)
+_PIECE = re.compile(r"\s*(?:[!-~]{1,6}|\S)|\s+")
+
+
 class ScriptedModel:
     """Answers each call with the next scripted line, then with *reply* for ever. Thread-safe.
 
-    *delay* is waited before each answer, within the deadline. *up* is what `available` says. *asked* is the log.
+    *delay* is waited before each answer, *pace* before each piece of it, within the deadline. *up* is what
+    `available` says. *asked* is the log.
     """
 
     def __init__(
@@ -48,10 +56,12 @@ class ScriptedModel:
         reply: str | Completion | Callable[[Sequence[ChatMessage]], str | Completion] = "Understood.",
         *,
         delay: timedelta = timedelta(),
+        pace: timedelta = timedelta(),
         up: bool = True,
     ) -> None:
         self.reply = reply
         self.delay = delay
+        self.pace = pace
         self.up = up
         self.asked: list[Asked] = []
         self._script: deque[Line] = deque()
@@ -78,26 +88,39 @@ class ScriptedModel:
         with self._lock:
             self.asked.append(asked)
             line = self._script.popleft() if self._script else None
+        ends = time.monotonic() + deadline.total_seconds()
         time.sleep(min(self.delay, deadline).total_seconds())
         if self.delay > deadline:
             raise ModelFailed("no whole answer within the deadline")
         if isinstance(line, ModelError):
             raise line
-        said = line if line is not None else self._reply_to(messages)
-        return self._whole(asked, said if isinstance(said, Completion) else Completion(text=said, finish="stop"))
+        reply = line if line is not None else self._reply_to(messages)
+        said = reply if isinstance(reply, Completion) else Completion(text=reply, finish="stop")
+        said = replace(said, text=said.text[:max_tokens], finish=_finish(said, max_tokens))
+        if show is not None or self.pace:
+            self._write(said.text, Preview(show, _WELL_BRED, offered=bool(tools), every=timedelta()), ends)
+        return self._whole(asked, said)
+
+    def _write(self, text: str, preview: Preview, ends: float) -> None:
+        pieces: list[str] = []
+        for piece in _PIECE.findall(text):
+            time.sleep(self.pace.total_seconds())
+            if time.monotonic() > ends:
+                raise ModelFailed("no whole answer within the deadline")
+            pieces.append(piece)
+            preview.grown(pieces)
 
     def _whole(self, asked: Asked, said: Completion) -> Completion:
         """Within the limits that the real client holds: calls only where tools were offered, and never nothing."""
         calls = said.tool_calls if asked.tools else ()
-        if not said.text.strip() and not calls:
+        text = readable(said.text)
+        if not text and not calls:
             raise ModelFailed("the answer is empty")
-        kept = said.text[: asked.max_tokens]  # a character is a token here
         return replace(
             said,
-            text=kept,
-            finish=said.finish if kept == said.text else "length",
+            text=text,
             prompt_tokens=sum(len(message.content) for message in asked.messages),
-            completion_tokens=len(kept),
+            completion_tokens=len(said.text),
             tool_calls=calls,
             reasoning=said.reasoning if calls else "",
         )
@@ -107,3 +130,8 @@ class ScriptedModel:
 
     def _reply_to(self, messages: Sequence[ChatMessage]) -> str | Completion:
         return self.reply(messages) if callable(self.reply) else self.reply
+
+
+def _finish(said: Completion, max_tokens: int) -> str:
+    """A character is a token here."""
+    return said.finish if len(said.text) <= max_tokens else "length"

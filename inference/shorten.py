@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 import regex
 
+from inference.files import LABEL, TARGET, links, without
+
 _CLOSERS = r"[」』”’\"')）】*_~]*"
 _SENTENCE = re.compile(rf"[。！？…]+{_CLOSERS}|[.!?]+{_CLOSERS}(?=\s|$|[\u3000-\u9fff])|(?<![:：\n])\n+")
 _CLAUSE = re.compile(r"[，、；：]|[,;:](?=\s)|\s[–—-]\s")
@@ -15,16 +17,24 @@ _SPACE = re.compile(r"\s+")
 _NO_END = re.compile(
     r"(?:\b(?:e\.g|i\.e|mrs?|ms|dr|st|no|vs|etc|approx|a\.m|p\.m)|^\s*\d{1,2}|\n\s*\d{1,2})\.$", re.IGNORECASE
 )
+_URL = r"<?(?:https?://|www\.)[^\s<>\u3000-\u9fff\uff00-\uffef]+>?"
+_PAIRED = rf"```.*?(?:```|\Z)|`[^`\n]+`|{LABEL}{TARGET}"
 _WHOLE = re.compile(
-    r"```.*?(?:```|\Z)"
-    r"|`[^`\n]+`"
-    r"|!?\[[^\]\n]*\]\([^)\n]*\)"
-    r"|<?(?:https?://|www\.)[^\s<>\u3000-\u9fff\uff00-\uffef]+>?"
+    rf"{_PAIRED}|{_URL}"
     r"|[\w.+-]+@[\w-]+\.[\w.-]*\w"
     r"|\*\*[^*\n]+\*\*|__[^_\n]+__"
     r"|[+]?\d(?:[\d.,:/ -]*\d)?",
     re.DOTALL,
 )
+_OPEN = re.compile(
+    rf"{_PAIRED}|\*\*[^*\n]+\*\*|(?P<open>(?:"
+    r"`[^`\n]{0,80}|\*\*[^*\n]{0,80}"
+    r"|!?\[(?:[^\[\]\n]|\[[^\[\]\n]*\](?:\([^()\n]*\))?)*(?:\[[^\[\]\n]*(?:\](?:\([^()\n]*)?)?)?"
+    rf"|{LABEL}(?:\([^\n]*)?|{_URL}|\bhttps?:?/?|\bwww|(?<!\S)!"
+    r")\Z)",
+    re.DOTALL,
+)
+"""What has begun in a growing text and must be whole to be read: its beginning would be shown as bare markup."""
 _LINK = re.compile(r"!?\[|<?(?:https?://|www\.)")
 _GRAPHEME = regex.compile(r"\X")
 ELLIPSIS = "…"
@@ -32,10 +42,28 @@ ELLIPSIS = "…"
 
 def shorten(text: str, most: int) -> str:
     """*text* in at most *most* characters, ended after a sentence where there is one in the last two thirds, else
-    after a clause or a word, with an ellipsis. Only a link that is longer than *most* by itself is left longer."""
+    after a clause or a word, with an ellipsis. Only a link that is longer than *most* by itself is left longer.
+    Links to files are sent as files: they do not count, and those that were cut off follow at the end."""
     text = text.strip()
-    if len(text) <= most:
+    if len(text) <= most or len(without(text)) <= most:
         return text
+    kept = _shortened(text, most)
+    lost = [link for link in links(text) if link not in kept]
+    return "\n\n".join([kept, *lost])
+
+
+def so_far(text: str, most: int) -> str:
+    """What of an answer that is still growing may be seen: `shorten` of what is whole in it."""
+    return shorten(_closed(text), most)
+
+
+def _closed(text: str) -> str:
+    """*text* without a last link, code or bold print that has not ended."""
+    begun = next((found.start() for found in _OPEN.finditer(text) if found["open"] is not None), len(text))
+    return text[:begun].rstrip()
+
+
+def _shortened(text: str, most: int) -> str:
     spans = [found.span() for found in _WHOLE.finditer(text)]
     if ends := _usable(_sentence_ends(text[:most], text), spans, most):
         return text[:ends].rstrip()
@@ -49,7 +77,7 @@ def shorten(text: str, most: int) -> str:
 def without_unfinished(text: str) -> str:
     """*text* without a last sentence that has no end, for an answer that ran out of tokens; with an ellipsis where
     not even one sentence is whole."""
-    text = text.rstrip()
+    text = _closed(text.rstrip()) or text.rstrip()
     spans = [found.span() for found in _WHOLE.finditer(text)]
     ends = [at for at in _sentence_ends(text, text) if not _inside(at, spans)]
     whole = text[: ends[-1]].rstrip() if ends else ""

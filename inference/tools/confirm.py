@@ -124,6 +124,11 @@ def question_line(what: str, said: Sequence[str]) -> str:
     }[language(said)]
 
 
+def choices(said: Sequence[str]) -> tuple[str, ...]:
+    """Yes and no, to tap; each is understood when it is typed, too."""
+    return {"zh": ("是", "否"), "en": ("Yes", "No")}[language(said)]
+
+
 def done_line(what: str, said: Sequence[str]) -> str:
     return {"zh": f"已办理：{what}。", "en": f"Done: {what}."}[language(said)]
 
