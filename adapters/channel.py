@@ -162,9 +162,10 @@ class Channel(ABC, Generic[S]):
 
     def writing(self, messages: Sequence[Message], key: str) -> Writing | None:
         """What shows the answer to *messages*, all that the turn answers together, while it grows; None: nothing
-        can. *key* is the reply's, so that `send` finds what was begun here. The last is the newest, and the reply
-        goes its way (`Reply.route`); what the platform keeps open for the earlier ones is to be closed here. Called
-        in every turn, and again with more when more arrived: nothing is shown, nor made, before the first `show`."""
+        can. *key* is the reply's, so that `send` finds what was begun here. The last is the newest, and the
+        reply goes its way (`Reply.route`); what the platform keeps open for the earlier ones is to be closed here.
+        Called in every turn, and again with more when more arrived: nothing is shown, nor made, before the first
+        `show`."""
         return None
 
     def pull(self, notice: Message, cursor: str) -> Page:

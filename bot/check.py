@@ -14,7 +14,7 @@ from bot.config import Config
 from bot.data_dir import why_not_writable
 from bot.redis_url import embedded_url
 from bot.serving.model_expectations import examine, expected
-from bot.wiring import build_channels, load_knowledge
+from bot.wiring import build_channels, load_knowledge, lone_services
 from inference.faq import BadTable
 from sessions.embedded import find_server
 from sessions.errors import NoServer, StoreDown, UnsafeStore
@@ -88,7 +88,7 @@ def _remote(config: Config) -> Mapping[str, Callable[[], Sequence[Finding]]]:
     calls: dict[str, Callable[[], Sequence[Finding]]] = {
         f"model {replica}": partial(examine, replica, wanted, key) for replica in config.model.replicas
     }
-    for name, channel in build_channels(config, MemoryTokenStore()).items():
+    for name, channel in build_channels(config, lone_services(config, MemoryTokenStore())).items():
         calls[f"channel {name}"] = partial(_channel, f"channel {name}", channel.check)
     return calls
 

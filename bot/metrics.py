@@ -9,8 +9,10 @@ import fcntl
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +21,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from adapters.meter import MemoryMeter, Meter
+from bot.accounts import Accounts
+from sessions.alarms import MemoryAlarms
 from sessions.errors import StoreDown
 from sessions.inbox import Inbox
 
@@ -62,6 +67,24 @@ resends_total = Counter(
 unknown_total = Counter(
     "frontdesk_unknown", "Sends that the platform may or may not have heard", ("channel",), registry=_own
 )
+statuses_total = Counter(
+    "frontdesk_statuses",
+    "What platforms said of our messages later, each once",
+    ("channel", "state"),
+    registry=_own,
+)
+media_total = Counter(
+    "frontdesk_media",
+    "Customers' attachments, by what became of them",
+    ("channel", "kind", "result"),
+    registry=_own,
+)
+pulled_pages_total = Counter(
+    "frontdesk_pulled_pages", "Pages of messages that were fetched", ("channel",), registry=_own
+)
+pulls_failed_total = Counter(
+    "frontdesk_pulls_failed", "Fetches of messages that failed, and come again", ("channel",), registry=_own
+)
 replies_failed_total = Counter(
     "frontdesk_replies_failed",
     "Replies that the platform took and then could not deliver",
@@ -76,6 +99,14 @@ announcements_failed_total = Counter(
 turns_running = Gauge(
     "frontdesk_turns_running", "Turns in work now", registry=_own, multiprocess_mode="livesum"
 )  # fmt: skip
+
+connected = Gauge(
+    "frontdesk_connected",
+    "Whether this host holds the channel's long connection",
+    ("channel",),
+    registry=_own,
+    multiprocess_mode="livesum",
+)
 
 _UNLABELLED = (turn_seconds, leases_lost_total, turns_running)
 
@@ -165,21 +196,31 @@ def share(folder: Path) -> None:
         metric._metric_init()  # it made its value when it was imported, in memory
 
 
-def render(inbox: Inbox) -> bytes:
-    """The text exposition of all processes' values, and of the inbox's depths now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What is looked up at scrape time, since every process would tell the same."""
+
+    inbox: Inbox
+    accounts: Accounts = field(default_factory=lambda: Accounts(MemoryAlarms()))
+    meter: Meter = field(default_factory=MemoryMeter)
+    channels: Sequence[str] = ()
+
+
+def render(shown: Shown) -> bytes:
+    """The text exposition of all processes' values, and of what all share."""
     registry = CollectorRegistry()
-    registry.register(_Depths(inbox))
+    registry.register(_Shared(shown))
     if _folder is None:
         return generate_latest(_own) + generate_latest(registry)
     registry.register(_folder)
     return generate_latest(registry)
 
 
-class _Depths:
-    """Reads the inbox at scrape time: every process would tell the same."""
+class _Shared:
+    """The inbox's depths, the accounts' alarms, the month's counts."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
 
     def describe(self) -> Iterable[Metric]:
         """Empty: registering must not ask the store."""
@@ -188,13 +229,17 @@ class _Depths:
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("frontdesk_store_up", "Whether the store answered this scrape")
         try:
-            depths = self._inbox.depths()
+            found = [*self._depths(), self._blocked(), self._months()]
         except StoreDown:
             up.add_metric((), 0)
             yield up
             return
         up.add_metric((), 1)
         yield up
+        yield from found
+
+    def _depths(self) -> Iterator[Metric]:
+        depths = self._shown.inbox.depths()
         depth = GaugeMetricFamily("frontdesk_inbox_depth", "Tickets and dead letters by place", labels=("place",))
         for place in ("ready", "leased", "later", "reminders", "dead"):
             depth.add_metric((place,), getattr(depths, place))
@@ -202,3 +247,32 @@ class _Depths:
         age = GaugeMetricFamily("frontdesk_inbox_oldest_seconds", "Age of the oldest waiting ticket")
         age.add_metric((), depths.oldest.total_seconds())
         yield age
+
+    def _blocked(self) -> Metric:
+        blocked = self._shown.accounts.blocked()
+        found = GaugeMetricFamily(
+            "frontdesk_account_blocked",
+            "Whether the platform refuses all of the channel's sends",
+            labels=("channel",),
+        )
+        for channel in self._shown.channels:
+            found.add_metric((channel,), int(channel in blocked))
+        return found
+
+    def _months(self) -> Metric:
+        found = GaugeMetricFamily(
+            "frontdesk_platform_calls_month",
+            "What a platform bills or limits, counted in this month",
+            labels=("channel", "month", "what"),
+        )
+        for channel in self._shown.channels:
+            for month in months(datetime.now(UTC)):
+                for what, total in sorted(self._shown.meter.read(channel, month=month).items()):
+                    found.add_metric((channel, month, what), total)
+        return found
+
+
+def months(now: datetime) -> Sequence[str]:
+    """This month, as seen from every zone on earth: two around midnight of its first day."""
+    edges = (now - timedelta(hours=12), now, now + timedelta(hours=14))
+    return list(dict.fromkeys(f"{each:%Y-%m}" for each in edges))

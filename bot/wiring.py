@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from adapters.backoff import Backoff
 from adapters.channel import Channel, Services
 from adapters.dingtalk import DingTalk
 from adapters.feishu import Feishu
+from adapters.files import Folder
 from adapters.http import PlatformHttp
 from adapters.telegram import Telegram
 from adapters.tokens import TokenStore
@@ -26,12 +28,18 @@ from adapters.wecom import WeComApp
 from adapters.whatsapp import WhatsApp
 from bot import config as configuration
 from bot import metrics
+from bot.accounts import Accounts
 from bot.config import Config
+from bot.controls import Controls
 from bot.edge.web import create_app
+from bot.intake import Intake
 from bot.sandbox.mount import blueprint as sandbox_blueprint
 from bot.store_check import trust
 from bot.toolbox import build_tools, toolbox
 from bot.turns.announcer import Announcer
+from bot.turns.drafting import Voice as TurnVoice
+from bot.turns.hearing import LONGEST_LISTENING, Senses
+from bot.turns.pull import Polls, Puller, pulls
 from bot.turns.reminders import Reminders
 from bot.turns.rules import TurnRules
 from bot.turns.turn import TurnEngine
@@ -42,12 +50,18 @@ from inference.faq import EXAMPLE, BadTable, Faq, NoKnowledge
 from inference.request import Voice
 from inference.tools.http import ToolHttp
 from inference.tools.loop import Toolbox
+from inference.transcription import Transcriber
 from inference.values import Knowledge
 from inference.vllm import Attempt, VllmModel
+from sessions.alarms import MemoryAlarms
 from sessions.engine import RedisInbox
+from sessions.errors import StoreDown
+from sessions.growth import RedisGrowth
 from sessions.inbox import Inbox
-from sessions.schedule import RedisSchedule
+from sessions.meter import RedisMeter
+from sessions.schedule import RedisSchedule, Schedule
 from sessions.store import RedisStore
+from sessions.throttle import RedisThrottle
 from sessions.tokens import RedisTokenStore
 
 EXAMPLE_COMPANY = configuration.Assistant().company_name
@@ -76,9 +90,17 @@ class Desk:
     config: Config
     store: RedisStore
     inbox: Inbox
-    tokens: TokenStore
+    schedule: Schedule
+    accounts: Accounts
+    services: Services
     channels: Mapping[str, Channel[Any]]
     assistants: Mapping[str, Assistant]
+
+    def intake(self) -> Intake:
+        """The way in for events, wherever they come from."""
+        takeover = self.config.worker.takeover
+        controls = Controls(self.inbox, self.accounts, now=self.services.now, takeover=takeover)
+        return Intake(self.inbox, controls, self.services.meter)
 
     def ready(self) -> None:
         """Raises StoreDown unless Redis takes writes."""
@@ -99,7 +121,8 @@ def open_desk(config: Config, redis_url: str, *, role: Role) -> Desk:
     :class:`~sessions.errors.UnsafeStore` if it may lose accepted messages."""
     store = RedisStore.open(redis_url, patience=PATIENCE[role], connections=_connections(config, role))
     trust(store, allow_volatile=config.redis.allow_volatile)
-    tokens = RedisTokenStore(store)
+    schedule = RedisSchedule(store)
+    services = services_of(config, store)
     return Desk(
         config=config,
         store=store,
@@ -110,14 +133,35 @@ def open_desk(config: Config, redis_url: str, *, role: Role) -> Desk:
             mailbox_limit=config.sessions.mailbox,
             session_ttl=config.sessions.ttl,
         ),
-        tokens=tokens,
-        channels=build_channels(config, tokens),
-        assistants=build_assistants(config, Reminders(RedisSchedule(store))),
+        schedule=schedule,
+        accounts=Accounts(MemoryAlarms()),
+        services=services,
+        channels=build_channels(config, services),
+        assistants=build_assistants(config, Reminders(schedule)),
     )
 
 
-def build_channels(config: Config, tokens: TokenStore) -> dict[str, Channel[Any]]:
-    services = Services(http=PlatformHttp(connections=128), tokens=tokens, now=lambda: datetime.now(UTC))
+def services_of(config: Config, store: RedisStore) -> Services:
+    """What all processes share."""
+    return replace(
+        lone_services(config, RedisTokenStore(store)),
+        throttle=RedisThrottle(store),
+        meter=RedisMeter(store),
+        growth=RedisGrowth(store),
+    )
+
+
+def lone_services(config: Config, tokens: TokenStore) -> Services:
+    """For a process that shares nothing."""
+    return Services(
+        http=PlatformHttp(connections=128),
+        tokens=tokens,
+        now=lambda: datetime.now(UTC),
+        files=Folder(config.server.files),
+    )
+
+
+def build_channels(config: Config, services: Services) -> dict[str, Channel[Any]]:
     return {
         name: PLATFORMS[settings.platform](name, settings, services) for name, settings in config.channels.items()
     }
@@ -191,6 +235,7 @@ def _assistant(
             history_tokens=settings.history_tokens,
             max_tokens=settings.max_tokens,
             zone=ZoneInfo(settings.timezone),
+            sees=settings.vision,
         ),
         tools,
     )
@@ -211,7 +256,14 @@ def web_app() -> Flask:
         raise configuration.ConfigError(["redis.url: not set; start the web process with `frontdesk web`"])
     metrics.share(config.server.data_dir / "metrics")
     desk = open_desk(config, config.redis.url, role="web")
-    app = create_app(channels=desk.channels, inbox=desk.inbox, ready=desk.ready)
+    app = create_app(
+        channels=desk.channels,
+        inbox=desk.inbox,
+        accounts=desk.accounts,
+        meter=desk.services.meter,
+        intake=desk.intake(),
+        ready=desk.ready,
+    )
     if sandbox := os.environ.get("FRONTDESK_SANDBOX"):
         app.register_blueprint(sandbox_blueprint(sandbox))
     return app
@@ -221,24 +273,49 @@ def worker_of(desk: Desk) -> Worker:
     """The worker of this process."""
     metrics.share(desk.config.server.data_dir / "metrics")
     rules = desk.config.worker
+    backoff = Backoff(horizon=rules.horizon)
+    polls = Polls(desk.schedule)
     engine = TurnEngine(
         desk.inbox,
         desk.channels,
-        desk.assistants,
+        build_voices(desk),
         TurnRules(
             deadline=desk.config.model.deadline,
             hold=rules.hold,
             gathers=rules.gather_limit,
             blind_resend=rules.blind_resend,
-            backoff=Backoff(horizon=rules.horizon),
+            backoff=backoff,
         ),
         announce=Announcer().announce,
+        accounts=desk.accounts,
+        puller=Puller(inbox=desk.inbox, intake=desk.intake(), polls=polls, backoff=backoff),
+        hosts=desk.config.server.file_hosts,
     )
+    with suppress(StoreDown):  # the first notice begins them too
+        for channel in filter(pulls, desk.channels.values()):
+            polls.next(channel)
     return Worker(
         desk.inbox,
         engine.run,
         WorkerRules(turns=rules.turns, heartbeat=rules.lease / 3, drain=rules.drain),
     )
+
+
+def build_voices(desk: Desk) -> dict[str, TurnVoice]:
+    """Each assistant, and what it can take in beside text."""
+    speech = desk.config.model.transcription
+    listener, deadline = None, LONGEST_LISTENING
+    if speech is not None:
+        key = speech.api_key.get_secret_value()
+        listener = Transcriber(speech.url, speech.name, key, language=speech.language)
+        deadline = speech.deadline
+    return {
+        name: TurnVoice(
+            assistant=assistant,
+            senses=Senses(sees=desk.config.assistants[name].vision, listener=listener, deadline=deadline),
+        )
+        for name, assistant in desk.assistants.items()
+    }
 
 
 def _connections(config: Config, role: Role) -> int:

@@ -106,8 +106,12 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+Host = Annotated[str, StringConstraints(pattern=r"^\.?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+
+
 class Server(Section):
-    """The web edge. *workers* are processes, each with *threads*."""
+    """The web edge. *workers* are processes, each with *threads*. *files_dir* holds the files that answers may
+    carry (absent: `files` under *data_dir*), *file_hosts* names those whose https addresses they may."""
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=1, le=65535)
@@ -115,6 +119,12 @@ class Server(Section):
     public_url: HttpUrl | None = None
     workers: int = Field(1, ge=1, le=256)
     threads: int = Field(16, ge=1, le=1024)
+    files_dir: Path | None = None
+    file_hosts: Annotated[frozenset[Host], BeforeValidator(from_json)] = frozenset()
+
+    @property
+    def files(self) -> Path:
+        return self.files_dir or self.data_dir / "files"
 
 
 class Redis(Section):
@@ -154,6 +164,17 @@ class Serve(Section):
     warm_up: bool = True
 
 
+class Transcription(Section):
+    """The speech server that makes text of voice messages (`/v1/audio/transcriptions`). *language* (ISO 639-1)
+    helps where all customers speak one."""
+
+    url: HttpUrl
+    name: str = Field(min_length=1, max_length=200)
+    api_key: SecretStr = SecretStr("")
+    language: str = Field("", pattern=r"^[a-z]{0,3}$")
+    deadline: Duration = timedelta(seconds=30)
+
+
 class Model(Section):
     """The vLLM replicas, or one address of a router before them. Without any, the FAQ alone answers. *connect*,
     *first_token* and *between_tokens* are the longest waits within *deadline*, which bounds the whole answer.
@@ -168,13 +189,15 @@ class Model(Section):
     between_tokens: Duration = timedelta(seconds=15)
     priority: bool = False
     serve: Serve = Serve()
+    transcription: Transcription | None = None
 
 
 class Assistant(Section):
     """Who answers. *system_prompt* and *fallback_text* left empty mean the built-in ones. *model* is a served name
     or a LoRA adapter's, absent: `model.name`. *priority*: lower is earlier, where `model.priority` allows it.
     *cache_salt* keeps this assistant's prefix cache apart from that of others on the same server. *tools* names the
-    `[tools.<name>]` that it may use, in at most *tool_rounds* rounds an answer."""
+    `[tools.<name>]` that it may use, in at most *tool_rounds* rounds an answer. *vision*: its model takes
+    pictures."""
 
     company_name: str = Field("Example Shop", min_length=1, max_length=200)
     system_prompt: str = ""
@@ -192,11 +215,13 @@ class Assistant(Section):
     reasoning_effort: Literal["low", "medium", "high"] | None = "low"
     tools: Annotated[tuple[str, ...], BeforeValidator(from_json)] = ()
     tool_rounds: int = Field(4, ge=1, le=20)
+    vision: bool = False
 
 
 class Worker(Section):
     """*turns* at once in one process; *lease*, *hold*, *horizon* and *drain* as in the guarantees; *gather_limit*:
-    how often a turn is asked anew because more messages came; *blind_resend*: one more send after Unknown."""
+    how often a turn is asked anew because more messages came; *blind_resend*: one more send after Unknown;
+    *takeover*: how long we are silent after a person took a conversation over, unless they leave it before."""
 
     turns: int = Field(1000, ge=1, le=10_000)
     lease: Duration = timedelta(seconds=15)
@@ -205,6 +230,7 @@ class Worker(Section):
     drain: Duration = timedelta(seconds=25)
     gather_limit: int = Field(3, ge=0, le=20)
     blind_resend: bool = True
+    takeover: Duration = timedelta(hours=12)
 
 
 class Log(Section):

@@ -120,6 +120,8 @@ class Sources(PydanticBaseSettingsSource):
         server = self._values.setdefault("server", {})
         if isinstance(server, dict) and isinstance(server.setdefault("data_dir", "var"), str):
             server["data_dir"] = self._base / server["data_dir"]
+        if isinstance(server, dict) and isinstance(server.get("files_dir"), str):
+            server["files_dir"] = self._base / server["files_dir"]
         for assistant in _tables(self._values.get("assistants")):
             if isinstance(assistant.get("faq"), str):
                 assistant["faq"] = self._base / assistant["faq"]

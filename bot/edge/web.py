@@ -15,11 +15,15 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from adapters.channel import Channel
 from adapters.errors import Malformed, Unverified
-from adapters.values import ControlEvent, DeliveryState, Event, Message, Request, Response, StatusUpdate, reply_key
+from adapters.meter import Meter
+from adapters.values import Request, Response
 from bot import metrics
+from bot.accounts import Accounts
+from bot.intake import Intake, MailboxFull
 from bot.logs import log, log_crash
+from bot.outage import Outage
 from sessions.errors import StoreDown
-from sessions.inbox import Inbox, Verdict
+from sessions.inbox import Inbox
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -53,38 +57,42 @@ PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Frontdesk
 Answer = flask.Response
 
 
-class _Full(Exception):
-    """A conversation's mailbox has no room: the platform's own retry brings the message again."""
-
-
 class Webhooks:
     """Takes one platform's request through verify, parse, accept and answer."""
 
-    def __init__(self, channels: Mapping[str, Channel[Any]], inbox: Inbox, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, channels: Mapping[str, Channel[Any]], intake: Intake, outage: Outage, now: Callable[[], datetime]
+    ) -> None:
         self._channels = channels
-        self._inbox = inbox
+        self._intake = intake
+        self._outage = outage
         self._now = now
 
-    def receive(self, name: str) -> Answer:
+    def receive(self, name: str, endpoint: str = "") -> Answer:
+        """*endpoint*: what follows the channel's own address, one of `Channel.endpoints`."""
         started = time.perf_counter()
         channel = self._channels.get(name)
-        if channel is None:
+        if channel is None or (endpoint and endpoint not in channel.endpoints):
             return refusal(404)
         if flask.request.method == "HEAD":  # werkzeug lets it in with GET; no platform sends it
             return refusal(405)
-        result, answer = self._handled(channel)
+        result, answer = self._handled(channel, endpoint)
         metrics.webhooks_total.labels(name, result).inc()
         metrics.accept_seconds.labels(name).observe(time.perf_counter() - started)
         return answer
 
-    def _handled(self, channel: Channel[Any]) -> tuple[str, Answer]:
+    def _handled(self, channel: Channel[Any], endpoint: str) -> tuple[str, Answer]:
         """What became of the request, as a word for the metrics, and its answer."""
         try:
-            request = self._request(channel.largest_body)
+            request = self._request(channel.largest_body, endpoint)
             channel.verify(request)
             events = channel.parse(request)
-            result = self._keep(channel, events)
-            return result, native(channel.answer(request, events))
+            if not events:  # a URL check, or what the channel passes over: another account, an unknown event
+                log("webhook_without_events", channel=channel.name)
+            kept = self._intake.keep(channel, events)
+            answer = native(channel.answer(request, events))
+            self._outage.over()
+            return kept.word, answer
         except Unverified as error:
             log("webhook_unverified", level="warning", channel=channel.name, reason=str(error))
             return "unverified", refusal(error.status)
@@ -94,13 +102,13 @@ class Webhooks:
         except RequestEntityTooLarge:
             log("webhook_too_large", level="warning", channel=channel.name)
             return "too_large", refusal(413)
-        except _Full:
+        except MailboxFull:
             return "full", refusal(503)
         except StoreDown as error:
-            log("store_down", level="error", where="accept", channel=channel.name, reason=str(error))
+            self._outage.met("accept", error, level="error", channel=channel.name)
             return "store_down", refusal(503)
 
-    def _request(self, largest: int) -> Request:
+    def _request(self, largest: int, endpoint: str) -> Request:
         """Flask's request as ours: the raw body, lower-case header names, the first value of each query field."""
         environ = flask.request.environ
         headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key[:5] == "HTTP_"}
@@ -112,50 +120,17 @@ class Webhooks:
             headers=headers,
             body=_body(environ, largest),
             received_at=self._now(),
+            endpoint=endpoint,
         )
-
-    def _keep(self, channel: Channel[Any], events: Sequence[Event]) -> str:
-        """Makes the events safe, or raises StoreDown or _Full."""
-        messages: list[Message] = []
-        for event in events:
-            match event:
-                case Message():
-                    messages.append(event)
-                case StatusUpdate():
-                    self._observe(channel, event)
-                case ControlEvent():
-                    _note(event)
-        if not events:  # a URL check, or what the channel passes over: another account, an unknown event
-            log("webhook_without_events", channel=channel.name)
-        if not messages:
-            return "ignored"
-        verdicts = self._inbox.accept(messages, horizon=channel.dedupe_horizon)
-        new = verdicts.count(Verdict.NEW)
-        log(
-            "webhook_accepted",
-            channel=channel.name,
-            conversation=messages[0].conversation.label,
-            reply=reply_key(messages[0]),
-            messages=len(messages),
-            new=new,
-        )
-        if Verdict.FULL in verdicts:
-            log("mailbox_full", level="warning", channel=channel.name)
-            raise _Full
-        return "accepted" if new else "duplicate"
-
-    def _observe(self, channel: Channel[Any], update: StatusUpdate) -> None:
-        """A platform that speaks of a message has it. One that failed after all is told to the operator."""
-        if update.state is DeliveryState.FAILED:
-            metrics.replies_failed_total.labels(channel.name).inc()
-            log("reply_failed", level="warning", channel=channel.name, reply=update.reply_key, reason=update.error)
-        self._inbox.observe(update)
 
 
 def create_app(
     *,
     channels: Mapping[str, Channel[Any]],
     inbox: Inbox,
+    accounts: Accounts,
+    meter: Meter,
+    intake: Intake,
     ready: Callable[[], None],
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Flask:
@@ -163,11 +138,14 @@ def create_app(
     sandbox's blueprint, whose pages bring a content policy of their own."""
     app = Flask("frontdesk", static_folder=None)
     app.url_map.merge_slashes = False  # no redirects: a path is right or it is not found
-    webhooks = Webhooks(channels, inbox, now)
+    outage = Outage()
+    webhooks = Webhooks(channels, intake, outage, now)
+    shown = metrics.Shown(inbox=inbox, accounts=accounts, meter=meter, channels=tuple(channels))
     _route(app, "/webhooks/<name>", webhooks.receive, ("GET", "POST"))
+    _route(app, "/webhooks/<name>/<endpoint>", webhooks.receive, ("GET", "POST"))
     _route(app, "/healthz", lambda: flask.Response("ok\n", mimetype="text/plain"))
-    _route(app, "/readyz", lambda: _readiness(ready))
-    _route(app, "/metrics", lambda: flask.Response(metrics.render(inbox), content_type=metrics.CONTENT_TYPE))
+    _route(app, "/readyz", lambda: _readiness(ready, accounts, outage))
+    _route(app, "/metrics", lambda: flask.Response(metrics.render(shown), content_type=metrics.CONTENT_TYPE))
     _route(app, "/", lambda: flask.Response(PAGE, content_type="text/html; charset=utf-8"))
     app.register_error_handler(HTTPException, lambda error: refusal(error.code or 500))
     app.register_error_handler(Exception, _crashed)
@@ -191,13 +169,23 @@ def _route(app: Flask, rule: str, view: Callable[..., Answer], methods: Sequence
     app.add_url_rule(rule, endpoint=rule, view_func=view, methods=methods, provide_automatic_options=False)
 
 
-def _readiness(ready: Callable[[], None]) -> Answer:
+def _readiness(ready: Callable[[], None], accounts: Accounts, outage: Outage) -> Answer:
+    """A blocked account is told, but the desk is ready: taking it out of service would help nobody."""
     try:
         ready()
+        blocked = accounts.blocked()
     except StoreDown as error:
-        log("store_down", level="error", where="readyz", reason=str(error))
+        outage.met("readyz", error, level="error")
         return refusal(503)
-    return flask.Response("ready\n", mimetype="text/plain")
+    outage.over()
+    lines = [
+        "ready",
+        *(
+            f"account blocked: {name} since {alarm.since:%Y-%m-%dT%H:%M:%SZ}"
+            for name, alarm in sorted(blocked.items())
+        ),
+    ]
+    return flask.Response("".join(f"{line}\n" for line in lines), mimetype="text/plain")
 
 
 def _crashed(error: Exception) -> Answer:
@@ -246,9 +234,3 @@ def _query(text: str) -> Mapping[str, str]:
     except ValueError:
         raise Malformed("too many query fields") from None
     return dict(reversed(fields))
-
-
-def _note(event: ControlEvent) -> None:
-    metrics.control_events_total.labels(event.channel, event.what).inc()
-    conversation = event.conversation.label if event.conversation else ""
-    log("control_event", channel=event.channel, what=event.what, conversation=conversation)

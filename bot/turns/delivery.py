@@ -4,19 +4,18 @@ The state SENDING is on disk before the first byte goes out. Whoever finds it la
 the part, and acts by the channel's promise. A temporary refusal gives the ticket back with a delay.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from adapters.channel import Channel
-from adapters.values import Delivered, Outcome, Promise, Refused, Unknown
+from adapters.values import Action, Delivered, Outcome, Promise, Refused, Unknown
 from bot import metrics
+from bot.accounts import PROBE, Accounts
 from bot.logs import log
-from bot.turns.endings import Endings, stored
+from bot.turns.endings import Endings, lease_holds, stored
 from bot.turns.rules import TurnRules
-from sessions.errors import LeaseLost
 from sessions.inbox import Inbox, PartRecord, PartState, StoredReply, Turn
 
 
@@ -27,6 +26,7 @@ class Delivery:
         self,
         inbox: Inbox,
         rules: TurnRules,
+        accounts: Accounts,
         now: Callable[[], datetime],
         turn: Turn,
         channel: Channel[Any],
@@ -35,6 +35,7 @@ class Delivery:
         self._inbox = inbox
         self._endings = Endings(inbox)
         self._rules = rules
+        self._accounts = accounts
         self._now = now
         self._turn = turn
         self._channel = channel
@@ -66,7 +67,8 @@ class Delivery:
 
     def _deliver(self, index: int, record: PartRecord, *, marked: bool) -> PartRecord | None:
         """One part. Its DELIVERED record, yet to be stored; None: the turn was postponed or parked."""
-        doubtful = not marked and record.state in (PartState.SENDING, PartState.UNKNOWN)
+        heard_of = record.state in (PartState.SENDING, PartState.UNKNOWN) or record.sends > 0
+        doubtful = heard_of and not marked
         if doubtful:
             seen = self._inbox.observed(self._reply.part_key(index))
             if seen is not None:
@@ -79,6 +81,7 @@ class Delivery:
             self._record(index, record)
         match self._post(index, again=doubtful):
             case Delivered(platform_id=platform_id):
+                self._accounts.delivered(self._channel.name)
                 return replace(record, state=PartState.DELIVERED, at=self._now(), platform_id=platform_id)
             case Refused() as refused:
                 self._refused(index, record, refused)
@@ -87,9 +90,13 @@ class Delivery:
         return None
 
     def _post(self, index: int, *, again: bool) -> Outcome:
-        """The send itself. The lease is looked at last of all: a worker that slept past it sends nothing."""
-        if self._turn.lease.expires <= time.monotonic():
-            raise LeaseLost("the lease ran out before the send")
+        """The send itself, unless the account is blocked. The lease is looked at last of all: a worker that slept
+        past it sends nothing."""
+        if wait := self._accounts.may_try(self._channel.name):
+            return Refused(
+                reason="the account is blocked: see `frontdesk check`", action=Action.RETRY, retry_after=wait
+            )
+        lease_holds(self._turn.lease)
         outcome = self._channel.send(self._reply, index, again=again)
         name = type(outcome).__name__.lower()
         metrics.sends_total.labels(channel=self._channel.name, outcome=name).inc()
@@ -133,15 +140,19 @@ class Delivery:
             wanted=refused.action.value,
             reason=refused.reason,
         )
-        if refused.permanent:
+        wait = refused.retry_after
+        if refused.account:  # not this message: the next may find the account restored
+            self._accounts.refused(self._channel.name, refused.reason)
+            wait = max(wait or PROBE, PROBE)
+        elif refused.permanent:
             self._store(index, replace(record, state=PartState.ABANDONED))
             self._endings.park(self._turn, f"refused_{refused.action.value}", refused.reason)
             return
         refusals = record.refusals + 1
         self._store(index, replace(record, state=PartState.REFUSED, sends=record.sends - 1, refusals=refusals))
         if self._may_try_again(refusals, refused.reason):
-            delay = self._rules.backoff.delay(refusals, retry_after=refused.retry_after)
-            self._endings.postpone(self._turn, delay, "refused")
+            delay = self._rules.backoff.delay(refusals, retry_after=wait)
+            self._endings.postpone(self._turn, delay, "account_blocked" if refused.account else "refused")
 
     def _unknown(self, index: int, record: PartRecord, unknown: Unknown) -> None:
         metrics.unknown_total.labels(channel=self._channel.name).inc()

@@ -1,14 +1,14 @@
 """How a turn ends or pauses: settled, postponed or parked; each once in the log and once in the metrics."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
 from bot import metrics
 from bot.logs import log
-from sessions.errors import StoreDown
-from sessions.inbox import Inbox, Lease, PartRecord, Turn
+from sessions.errors import LeaseLost, StoreDown
+from sessions.inbox import HistoryEntry, Inbox, Lease, PartRecord, Turn
 
 T = TypeVar("T")
 
@@ -29,16 +29,36 @@ def stored(lease: Lease, change: Callable[[], T]) -> T:
             time.sleep(PAUSE)
 
 
+def lease_holds(lease: Lease) -> None:
+    """Raises LeaseLost once the lease has run out: a worker that slept past it does nothing more."""
+    if lease.expires <= time.monotonic():
+        raise LeaseLost("the lease ran out")
+
+
 class Endings:
     """The last step of every way through a turn."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
 
-    def settle(self, turn: Turn, last: tuple[int, PartRecord] | None) -> None:
-        stored(turn.lease, lambda: self._inbox.settle(turn.lease, last, outcome="answered"))
-        metrics.turns_total.labels(outcome="answered").inc()
-        log("turn_settled", conversation=turn.id.label, messages=len(turn.messages), tries=turn.tries)
+    def settle(self, turn: Turn, last: tuple[int, PartRecord] | None, *, outcome: str = "answered") -> None:
+        stored(turn.lease, lambda: self._inbox.settle(turn.lease, last, outcome=outcome))
+        self._settled(turn, outcome)
+
+    def leave(self, turn: Turn, exchange: Sequence[HistoryEntry], *, outcome: str) -> None:
+        """The turn is over without a reply of ours; *exchange* is what is remembered of it."""
+        stored(turn.lease, lambda: self._inbox.settle(turn.lease, outcome=outcome, exchange=exchange))
+        self._settled(turn, outcome)
+
+    def _settled(self, turn: Turn, outcome: str) -> None:
+        metrics.turns_total.labels(outcome=outcome).inc()
+        log(
+            "turn_settled",
+            conversation=turn.id.label,
+            outcome=outcome,
+            messages=len(turn.messages),
+            tries=turn.tries,
+        )
 
     def postpone(self, turn: Turn, delay: timedelta, reason: str) -> None:
         stored(turn.lease, lambda: self._inbox.postpone(turn.lease, delay, reason=reason))

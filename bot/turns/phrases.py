@@ -40,3 +40,40 @@ def only_media(lang: str) -> str:
 def reminder(lang: str, text: str) -> str:
     """*text* is what the customer asked to be reminded of."""
     return {"zh": f"⏰ 提醒：{text}", "en": f"⏰ Reminder: {text}"}[lang]
+
+
+def unreadable_media(lang: str) -> str:
+    """Below the answer to what was written beside it."""
+    return {
+        "zh": "您发来的附件我暂时打不开，请用文字描述一下。",
+        "en": "I can't open the attachment that you sent. Could you describe it in words?",
+    }[lang]
+
+
+def lost_media(lang: str) -> str:
+    return {
+        "zh": "您发来的内容没有收到，请再发一次。",
+        "en": "What you sent did not reach me. Could you send it again?",
+    }[lang]
+
+
+def first_pictures(lang: str, most: int) -> str:
+    return {
+        "zh": f"我一次最多只能看 {most} 张图片，其余的请再发一次。",
+        "en": f"I can look at {most} pictures at a time. Please send me the others again.",
+    }[lang]
+
+
+def picture_alone(lang: str) -> str:
+    """What the model reads of a picture that came without words."""
+    return {"zh": "[图片]", "en": "[picture]"}[lang]
+
+
+def spoken(lang: str, transcript: str) -> str:
+    """How a conversation remembers a voice message."""
+    return {"zh": f"[语音] {transcript}", "en": f"[voice message] {transcript}"}[lang]
+
+
+def choose(lang: str) -> str:
+    """Above choices that do not fit below the answer itself."""
+    return {"zh": "请选择：", "en": "Please choose:"}[lang]

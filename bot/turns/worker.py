@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from bot import metrics
 from bot.logs import log, log_crash
+from bot.outage import Outage
 from sessions.errors import LeaseLost, StoreDown
 from sessions.inbox import Inbox, Lease, Ticket, Turn
 
@@ -37,7 +38,7 @@ class Worker:
         self._inbox = inbox
         self._run_turn = run_turn
         self._rules = rules
-        self._slots = threading.BoundedSemaphore(rules.turns)
+        self._outage = Outage()
         self._running: dict[Ticket, Lease | None] = {}
         self._guard = threading.Lock()
         self._idle = threading.Condition(self._guard)
@@ -62,24 +63,25 @@ class Worker:
 
     def _read(self) -> None:
         """Takes as many tickets as there are free places, and starts their turns."""
-        free = self._rules.turns - len(self._running)
-        if free <= 0:
-            self._slots.acquire()  # until a turn ends
-            self._slots.release()
-            return
+        with self._idle:
+            free = self._rules.turns - len(self._running)
+            if free <= 0:
+                self._idle.wait(self._rules.poll.total_seconds())
+                return
         try:
             tickets = self._inbox.take(min(free, 64), wait=self._rules.poll)
         except StoreDown as error:
-            log("store_down", where="take", reason=str(error))
+            self._outage.met("take", error)
             time.sleep(0.5)
             return
+        self._outage.over()
         for ticket in tickets:
             self._start(ticket)
 
     def _start(self, ticket: Ticket) -> None:
-        self._slots.acquire()
         with self._guard:
             self._running[ticket] = None
+            metrics.turns_running.set(len(self._running))
         threading.Thread(target=self._turn, args=(ticket,), name="turn", daemon=True).start()
 
     # One turn
@@ -96,15 +98,15 @@ class Worker:
             metrics.leases_lost_total.inc()
             log("lease_lost", conversation=ticket.conversation.label, reason=str(error))
         except StoreDown as error:
-            log("store_down", where="turn", conversation=ticket.conversation.label, reason=str(error))
+            self._outage.met("turn", error, conversation=ticket.conversation.label)
         except Exception as error:  # noqa: BLE001  the lease runs out, the turn comes again, the fifth time it is parked
             log_crash("turn_crashed", error, conversation=ticket.conversation.label)
         finally:
             metrics.turn_seconds.observe(time.monotonic() - started)
             with self._idle:
                 del self._running[ticket]
+                metrics.turns_running.set(len(self._running))
                 self._idle.notify_all()
-            self._slots.release()
 
     # Beside the turns
 
@@ -119,7 +121,7 @@ class Worker:
             try:
                 pause = work()
             except StoreDown as error:
-                log("store_down", where=name, reason=str(error))
+                self._outage.met(name, error)
                 pause = timedelta(seconds=0.5)
 
     def _heartbeat(self) -> timedelta:

@@ -27,7 +27,7 @@ metrics.turns_running.set(int(sys.argv[2]))
 """
 SHOWING = """
 from sessions.memory import MemoryInbox
-sys.stdout.buffer.write(metrics.render(MemoryInbox()))
+sys.stdout.buffer.write(metrics.render(metrics.Shown(inbox=MemoryInbox())))
 """
 WAITING = """
 print("counted", flush=True)
@@ -137,20 +137,23 @@ class DownInbox(MemoryInbox):
 def test_without_a_folder_a_process_shows_its_own_values() -> None:
     metrics.resends_total.labels("own", "keyed").inc(3)
 
-    assert samples(metrics.render(MemoryInbox()).decode())["frontdesk_resends_total.own.keyed"] == 3
+    assert (
+        samples(metrics.render(metrics.Shown(inbox=MemoryInbox())).decode())["frontdesk_resends_total.own.keyed"]
+        == 3
+    )
 
 
 def test_a_scrape_while_the_store_is_down_says_so_and_shows_the_rest() -> None:
-    found = samples(metrics.render(DownInbox()).decode())
+    found = samples(metrics.render(metrics.Shown(inbox=DownInbox())).decode())
 
     assert found["frontdesk_store_up"] == 0
     assert "frontdesk_inbox_depth.ready" not in found
     assert "frontdesk_leases_lost_total" in found
-    assert samples(metrics.render(MemoryInbox()).decode())["frontdesk_store_up"] == 1
+    assert samples(metrics.render(metrics.Shown(inbox=MemoryInbox())).decode())["frontdesk_store_up"] == 1
 
 
 def test_every_metric_carries_our_name() -> None:
-    names = set(samples(metrics.render(MemoryInbox()).decode()))
+    names = set(samples(metrics.render(metrics.Shown(inbox=MemoryInbox())).decode()))
 
     assert names
     assert all(name.startswith("frontdesk_") for name in names)

@@ -1,5 +1,6 @@
 """Turns on the twins: what is asked, committed, sent and remembered, and what happens when a platform says no."""
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,8 @@ from adapters.values import (
     Unknown,
     reply_key,
 )
+from bot.turns.drafting import Voice
+from bot.turns.hearing import Senses
 from bot.turns.rules import TurnRules
 from bot.turns.turn import TurnEngine
 from inference.assistant import Assistant, AssistantSettings
@@ -65,6 +68,7 @@ class Room:
         kind: type[MemoryChannel] = type("Twin", (MemoryChannel,), {"promise": promise})
         self.channel = kind("shop", MemorySettings(platform="memory"), services)
         self.announced: list[str] = []
+        self.senses = Senses()
         self.rules = rules or TurnRules(backoff=Backoff(jitter=timedelta()))
         self.engine = self.engine_of({"shop": self.channel})
         self._count = 0
@@ -74,14 +78,15 @@ class Room:
         return TurnEngine(
             self.inbox,
             channels,
-            {"default": assistant},
+            {"default": Voice(assistant=assistant, senses=self.senses)},
             self.rules,
             announce=self._announce,
             now=self.clock,
         )
 
-    def _announce(self, channel: Channel[Any], message: Message) -> None:
+    def _announce(self, channel: Channel[Any], message: Message) -> AbstractContextManager[None]:
         self.announced.append(message.id)
+        return nullcontext()
 
     def say(self, text: str, *, media: tuple[Media, ...] = (), age: float = 0) -> Message:
         self._count += 1

@@ -1,6 +1,7 @@
 """Turns that act: a yes in the next turn, reminders when they are due, and crashes in between."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from adapters.memory import MemoryChannel, MemorySettings
 from adapters.tokens import MemoryTokenStore
 from adapters.values import ConversationId, Media, Message, Promise
 from bot.sandbox.shop import Shop
+from bot.turns.drafting import Voice
 from bot.turns.reminders import KIND, Reminders, is_reminder
 from bot.turns.turn import TurnEngine
 from inference.assistant import Assistant, AssistantSettings
@@ -60,8 +62,8 @@ class Desk(Room):
         ]
         settings = AssistantSettings(max_reply_chars=5000, max_tokens=5000)
         assistant = Assistant(self.model, NoKnowledge(), settings, Toolbox(tools))
-        assistants = {"default": assistant}
-        return TurnEngine(self.inbox, channels, assistants, self.rules, announce=self._announce, now=self.clock)
+        voices = {"default": Voice(assistant=assistant)}
+        return TurnEngine(self.inbox, channels, voices, self.rules, announce=self._announce, now=self.clock)
 
     def remind_in(self, delay: timedelta, text: str = "call mum") -> None:
         due = (self.clock() + delay).isoformat()
@@ -379,9 +381,9 @@ def test_a_store_that_is_down_brings_the_turn_again(desk: Desk) -> None:
     engine = TurnEngine(
         desk.inbox,
         {"shop": desk.channel},
-        {"default": assistant},
+        {"default": Voice(assistant=assistant)},
         desk.rules,
-        announce=lambda *_: None,
+        announce=lambda *_: nullcontext(),
         now=desk.clock,
     )
     desk.remind_in(timedelta(minutes=5))

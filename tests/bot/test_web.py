@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -31,9 +31,13 @@ from adapters.values import (
     StatusUpdate,
 )  # fmt: skip
 from bot import metrics
+from bot.accounts import Accounts
+from bot.controls import Controls
 from bot.edge.web import BODIES, create_app
+from bot.intake import Intake
+from sessions.alarms import MemoryAlarms
 from sessions.errors import StoreDown
-from sessions.inbox import Verdict
+from sessions.inbox import Noted, Verdict
 from sessions.memory import MemoryInbox
 
 SECRET = "twin-secret-canary"
@@ -83,10 +87,12 @@ class Probe(MemoryChannel):
 class BrokenInbox(MemoryInbox):
     """A store that is gone."""
 
-    def accept(self, messages: Sequence[Message], *, horizon: timedelta) -> Sequence[Verdict]:
+    def accept(
+        self, messages: Sequence[Message], *, horizon: timedelta, bookmark: tuple[str, str] | None = None
+    ) -> Sequence[Verdict]:
         raise StoreDown(SECRET)
 
-    def observe(self, update: StatusUpdate) -> None:
+    def observe(self, update: StatusUpdate) -> Noted:
         raise StoreDown(SECRET)
 
 
@@ -95,12 +101,26 @@ def probe() -> Probe:
     return Probe("shop", MemorySettings(platform="memory", secret=SecretStr(SECRET)), services)
 
 
+def app_of(channel: Probe, inbox: MemoryInbox, ready: Callable[[], None]) -> flask.Flask:
+    accounts, meter = Accounts(MemoryAlarms()), channel.services.meter
+    intake = Intake(inbox, Controls(inbox, accounts, now=lambda: NOW), meter)
+    return create_app(
+        channels={"shop": channel},
+        inbox=inbox,
+        accounts=accounts,
+        meter=meter,
+        intake=intake,
+        ready=ready,
+        now=lambda: NOW,
+    )
+
+
 def client_of(channel: Probe, inbox: MemoryInbox, *, alive: bool = True) -> FlaskClient:
     def ready() -> None:
         if not alive:
             raise StoreDown(SECRET)
 
-    return create_app(channels={"shop": channel}, inbox=inbox, ready=ready, now=lambda: NOW).test_client()
+    return app_of(channel, inbox, ready).test_client()
 
 
 @pytest.fixture
@@ -420,7 +440,7 @@ def test_every_answer_carries_the_security_headers(web: FlaskClient, broken: Fla
 
 
 def test_a_blueprints_pages_keep_their_own_content_policy(channel: Probe, inbox: MemoryInbox) -> None:
-    app = create_app(channels={"shop": channel}, inbox=inbox, ready=lambda: None)
+    app = app_of(channel, inbox, lambda: None)
     pages = flask.Blueprint("sandbox", __name__)
     policy = {"Content-Security-Policy": "default-src 'self'"}
     pages.add_url_rule("/sandbox", view_func=lambda: ("page", policy), endpoint="page")
