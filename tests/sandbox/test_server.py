@@ -174,7 +174,8 @@ def test_a_described_fault_is_played(sandbox: Sandbox) -> None:
     described = {"endpoint": "number", "status": 503, "json": {"error": {"code": 2}}, "times": 2, "delay": 0.01}
     assert post(sandbox, "/_sim/whatsapp/faults", described).json()["faults"] == {"number": 2}
 
-    answer = requests.get(f"{sandbox.url}/whatsapp/v26.0/1", timeout=10)
+    number = sandbox.platforms["whatsapp"].phone_number_id  # type: ignore[attr-defined]
+    answer = requests.get(f"{sandbox.url}/whatsapp/v26.0/{number}", timeout=10)
     assert (answer.status_code, answer.json()) == (503, {"error": {"code": 2}})
 
 

@@ -46,6 +46,13 @@ SETTINGS: Mapping[str, type] = {
     "limits": bool,
     "trusted_ip": bool,
     "speed": float,
+    "profiles": bool,
+    "late_window": bool,
+    "test_number": bool,
+    "invalidated": bool,
+    "subscribed": bool,
+    "batch": int,
+    "batch_shape": str,
 }
 
 

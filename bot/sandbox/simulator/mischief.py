@@ -12,6 +12,7 @@ class Mischief(StrEnum):
     DUPLICATE = "duplicate"  # posted twice at the same time
     LATE = "late"  # posted after a while
     HELD = "held"  # posted only behind the next one, so that the two change places
+    DROPPED = "dropped"  # lost on the way, and posted again where the platform does that
     FORGED = "forged"  # with a wrong proof
     BROKEN = "broken"  # with a body that breaks off, its proof valid where the proof covers the body
     OVERSIZED = "oversized"  # with a body larger than the platform's own limit, its proof valid

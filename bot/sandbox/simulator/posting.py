@@ -104,6 +104,8 @@ class Postman:
             case Mischief.DUPLICATE:
                 self.later(lambda: self.post(compose, attempt=2, again=False))
                 return self.post(compose)
+            case Mischief.DROPPED:
+                return self._drop(compose)
             case Mischief.LATE:
                 time.sleep(self._platform.mischief.late.total_seconds())
                 return self.post(compose)
@@ -120,6 +122,14 @@ class Postman:
                 return self._wrong(huge, "oversized_webhook_accepted", refused=range(400, 500))
             case _:
                 return self.post(compose)
+
+    def _drop(self, compose: Callable[[], Post]) -> Delivery:
+        wait = self._platform.again_after(1) if self._platform.redelivers else None
+        if wait is not None:
+            self.later(lambda: self.post(compose, attempt=2), wait / self._platform.speed)
+        return Delivery(
+            status=0, body=b"", elapsed=timedelta(), message_id=compose().message_id, error="dropped by mischief"
+        )
 
     def _wrong(self, post: Post, rule: str, *, refused: range) -> Delivery:
         """Posts what no bot may act upon; the answer must be one of *refused*, or a connection that was closed."""

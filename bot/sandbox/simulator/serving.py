@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
-LARGEST_BODY = 4 * 1024 * 1024
+LARGEST_BODY = 32 * 1024 * 1024
 JSON = "application/json; charset=utf-8"
 LIVES_AFTER_REQUEST = 60
 """Seconds that an idle connection is kept."""
