@@ -12,6 +12,7 @@ from adapters.values import ConversationId
 from sessions.codec import dump_message, from_millis, load_messages, load_stored
 from sessions.inbox import DeadLetter
 from sessions.keys import Keys, Shard
+from sessions.memory_state import Memory, TurnState
 from sessions.scripts import REDRIVE
 from sessions.store import RedisStore, pairs
 
@@ -55,6 +56,51 @@ class DeadLetters:
         keys = [shard.dead, shard.turn(conversation), shard.ready, shard.mail(conversation)]
         messages = [dump_message(replace(message, redriven=letter)) for message in found.messages]
         return bool(self._store.run(REDRIVE, keys, [f"{place[0]}-{place[1]}", conversation, *messages]))
+
+
+class MemoryDeadLetters:
+    """The twin."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def add(self, conversation: ConversationId, turn: TurnState, *, reason: str, detail: str) -> None:
+        """The caller holds the memory's lock."""
+        memory = self._memory
+        letter = memory.next_id()
+        memory.dead[letter] = DeadLetter(
+            id=letter,
+            conversation=conversation,
+            reason=reason,
+            detail=detail,
+            tries=turn.tries,
+            first_at=turn.since or memory.clock(),
+            parked_at=memory.clock(),
+            messages=tuple(memory.mail[conversation][: turn.size]),
+            reply=turn.stored,
+        )
+
+    def newest(self, most: int, before: str) -> Sequence[DeadLetter]:
+        with self._memory.changed:
+            ids = sorted((name for name in self._memory.dead if not before or name < before), reverse=True)
+            return [self._memory.dead[name] for name in ids[:most]]
+
+    def find(self, letter: str) -> DeadLetter | None:
+        with self._memory.changed:
+            return self._memory.dead.get(letter)
+
+    def redrive(self, letter: str) -> bool:
+        memory = self._memory
+        with memory.changed:
+            found = memory.dead.pop(letter, None)
+            if found is None:
+                return False
+            turn = memory.turns.get(found.conversation, TurnState())
+            pinned = turn.size if turn.fence or turn.stored else 0
+            again = [replace(message, redriven=letter) for message in found.messages]
+            memory.mail.setdefault(found.conversation, [])[pinned:pinned] = again
+            memory.make_sure_of_ticket(found.conversation)
+            return True
 
 
 def _place(letter: str) -> Place | None:

@@ -9,55 +9,36 @@ pinned messages that its reply never saw. Let the lease run out, and the turn co
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from adapters.values import ConversationId, Message, StatusUpdate
 from sessions import codec
+from sessions.contexts import RedisContexts, load_conversation
 from sessions.deadletters import DeadLetters
 from sessions.errors import LeaseLost
 from sessions.inbox import (
-    Conversation,
     DeadLetter,
     Depths,
     HistoryEntry,
     Lease,
+    Noted,
     PartRecord,
     StoredReply,
     Ticket,
     Turn,
     Verdict,
 )
-from sessions.keys import Keys, ReminderId, Shard
-from sessions.limits import (
-    HISTORY_LENGTH,
-    LONGEST_SLEEP,
-    NAME_TAKEN_FOR,
-    OBSERVED_FOR,
-    RECENT_FOR,
-    WAKE_AT_ONCE,
-)
-from sessions.scripts import (
-    ACCEPT,
-    CLAIM,
-    COMMIT,
-    DEPTHS,
-    PARK,
-    POSTPONE,
-    RECORD,
-    REMIND,
-    RENEW,
-    SETTLE,
-    WAKE,
-    Call,
-    Script,
-)
+from sessions.keys import Keys, Shard
+from sessions.limits import HISTORY_LENGTH, RECENT_FOR
+from sessions.mailroom import RedisMailroom
+from sessions.scripts import CLAIM, COMMIT, DEPTHS, PARK, POSTPONE, RECORD, RENEW, SETTLE, Call, Script
+from sessions.sightings import RedisSightings
 from sessions.store import RedisStore, Word, pairs
 from sessions.tickets import Tickets
-
-_VERDICTS = {1: Verdict.NEW, 0: Verdict.DUPLICATE, -1: Verdict.FULL}
+from sessions.waking import wake
 
 
 class RedisInbox:
@@ -78,30 +59,20 @@ class RedisInbox:
         self._keys = Keys(shards)
         self._consumer = consumer
         self._lease = lease
-        self._mailbox_limit = mailbox_limit
         self._session_ttl = session_ttl
+        self._mailroom = RedisMailroom(store, self._keys, mailbox_limit=mailbox_limit)
         self._tickets = Tickets(store, self._keys, consumer=consumer, lease=lease)
+        self._contexts = RedisContexts(store, self._keys)
+        self._sightings = RedisSightings(store, self._keys)
         self._dead = DeadLetters(store, self._keys)
 
-    def accept(self, messages: Sequence[Message], *, horizon: timedelta) -> Sequence[Verdict]:
-        places: dict[ConversationId, list[int]] = defaultdict(list)
-        for place, message in enumerate(messages):
-            places[message.conversation].append(place)
-        calls = [self._accept([messages[i] for i in group], horizon) for group in places.values()]
-        verdicts = dict[int, Verdict]()
-        for group, results in zip(places.values(), self._store.run_all(calls), strict=True):
-            verdicts.update(zip(group, (_VERDICTS[result] for result in results), strict=True))
-        return [verdicts[place] for place in range(len(messages))]
+    def accept(
+        self, messages: Sequence[Message], *, horizon: timedelta, bookmark: tuple[str, str] | None = None
+    ) -> Sequence[Verdict]:
+        return self._mailroom.accept(messages, horizon, bookmark)
 
-    def _accept(self, messages: Sequence[Message], horizon: timedelta) -> Call:
-        conversation = messages[0].conversation.key
-        shard = self._keys.of(conversation)
-        keys = [shard.mail(conversation), shard.turn(conversation), shard.ready]
-        return Call(
-            ACCEPT,
-            [*keys, *(shard.seen(message.key) for message in messages)],
-            [conversation, self._mailbox_limit, max(1, codec.millis(horizon)), *map(codec.dump_message, messages)],
-        )
+    def bookmark(self, name: str) -> str:
+        return self._mailroom.bookmark(name)
 
     def take(self, most: int, *, wait: timedelta) -> Sequence[Ticket]:
         return self._tickets.take(most, wait)
@@ -115,6 +86,7 @@ class RedisInbox:
             shard.mail(conversation),
             shard.conversation(conversation),
             shard.recent(conversation),
+            shard.pause(conversation),
         ]
         args: list[Word] = [
             ticket.entry,
@@ -186,10 +158,23 @@ class RedisInbox:
         self._held(RECORD, lease, [], [index, codec.dump_record(record)])
         lease.expires = expires
 
-    def settle(self, lease: Lease, last: tuple[int, PartRecord] | None = None, *, outcome: str) -> None:
+    def settle(
+        self,
+        lease: Lease,
+        last: tuple[int, PartRecord] | None = None,
+        *,
+        outcome: str,
+        exchange: Sequence[HistoryEntry] = (),
+    ) -> None:
         shard, conversation = self._shard(lease), lease.ticket.conversation.key
+        keys = [shard.mail(conversation), shard.journal]
         final: tuple[Word, Word] = (last[0], codec.dump_record(last[1])) if last else ("", "")
-        self._held(SETTLE, lease, [shard.mail(conversation), shard.journal], [conversation, outcome, *final])
+        args: list[Word] = [conversation, outcome, *final]
+        if exchange:
+            keys.append(shard.conversation(conversation))
+            args += [str(uuid4()), codec.millis(self._session_ttl), HISTORY_LENGTH]
+            args += map(codec.dump_entry, exchange)
+        self._held(SETTLE, lease, keys, args)
 
     def postpone(self, lease: Lease, delay: timedelta, *, reason: str) -> None:
         args: list[Word] = [lease.ticket.conversation.key, codec.millis(delay), reason]
@@ -218,28 +203,22 @@ class RedisInbox:
         return time.monotonic() + self._lease.total_seconds()
 
     def wake(self) -> timedelta:
-        looks = [("ZRANGE", shard.later, 0, WAKE_AT_ONCE - 1, "WITHSCORES") for shard in self._keys.shards]
-        (seconds, micros), *waiting = self._store.commands([("TIME",), *looks])
-        now = int(seconds) * 1000 + int(micros) // 1000
-        calls, next_due = list[Call](), now + codec.millis(LONGEST_SLEEP)
-        for shard, flat in zip(self._keys.shards, waiting, strict=True):
-            members = pairs(flat)
-            due = [name.decode() for name, at in members.items() if int(at) <= now]
-            calls += _wake(shard, due)
-            next_due = min([next_due, *(int(at) for at in members.values() if int(at) > now)])
-            if len(due) == WAKE_AT_ONCE:
-                next_due = now
-        self._store.run_all(calls)
-        return timedelta(milliseconds=next_due - now)
+        return wake(self._store, self._keys)
 
-    def observe(self, update: StatusUpdate) -> None:
-        if update.reply_key:
-            key = self._keys.of(update.reply_key).observed(update.reply_key)
-            self._store.command("SET", key, update.platform_id, "PX", codec.millis(OBSERVED_FOR))
+    def pause(self, conversation: ConversationId, *, for_: timedelta) -> None:
+        self._contexts.pause(conversation, for_)
+
+    def resume(self, conversation: ConversationId) -> None:
+        self._contexts.resume(conversation)
+
+    def adopt(self, old: ConversationId, new: ConversationId) -> None:
+        self._contexts.adopt(old, new)
+
+    def observe(self, update: StatusUpdate) -> Noted:
+        return self._sightings.observe(update)
 
     def observed(self, part_key: str) -> str | None:
-        seen = self._store.command("GET", self._keys.of(part_key).observed(part_key))
-        return None if seen is None else str(seen, "utf-8")
+        return self._sightings.observed(part_key)
 
     def depths(self) -> Depths:
         calls = [
@@ -260,39 +239,20 @@ class RedisInbox:
         return self._dead.redrive(letter)
 
 
-def _wake(shard: Shard, due: Sequence[str]) -> Iterator[Call]:
-    reminders = {member: found for member in due if (found := ReminderId.of(member))}
-    tickets = [member for member in due if member not in reminders]
-    if tickets:
-        yield Call(WAKE, [shard.later, shard.ready, *map(shard.turn, tickets)], tickets)
-    if reminders:
-        keys, args = [shard.later, shard.reminders, shard.ready], list[Word]([codec.millis(NAME_TAKEN_FOR)])
-        for member, reminder in reminders.items():
-            conversation = reminder.conversation.key
-            keys += [shard.turn(conversation), shard.mail(conversation), shard.seen(member)]
-            args += [member, conversation]
-        yield Call(REMIND, keys, args)
-
-
 def _turn(lease: Lease, claimed: Sequence[Any]) -> Turn:
     """From what the claim script returned."""
-    messages, conversation, recent, flat = claimed
+    messages, conversation, recent, paused, flat = claimed
     fields = pairs(flat)
     return Turn(
         lease=lease,
         messages=tuple(map(codec.load_message, messages)),
-        conversation=_conversation(conversation, recent),
+        conversation=load_conversation(conversation, recent),
         stored=_stored(fields, lease.ticket.conversation),
         tries=int(fields[b"tries"]),
         abandoned=int(fields[b"abandoned"]) - 1,
         since=codec.from_millis(fields[b"since"]),
+        paused=bool(paused),
     )
-
-
-def _conversation(stored: Sequence[bytes], recent: Sequence[bytes]) -> Conversation:
-    session, *history = stored or (str(uuid4()).encode(),)
-    sent = {digest.decode(): codec.from_millis(at) for digest, at in pairs(recent).items()}
-    return Conversation(session=session.decode(), history=tuple(map(codec.load_entry, history)), recent=sent)
 
 
 def _stored(fields: dict[bytes, bytes], conversation: ConversationId) -> StoredReply | None:

@@ -159,9 +159,19 @@ class Noted:
 class Inbox(Protocol):
     """The engine. *Messages in one call may belong to several conversations.*"""
 
-    def accept(self, messages: Sequence[Message], *, horizon: timedelta) -> Sequence[Verdict]:
+    def accept(
+        self, messages: Sequence[Message], *, horizon: timedelta, bookmark: tuple[str, str] | None = None
+    ) -> Sequence[Verdict]:
         """Stores each new message once, in order, and makes sure that its conversation has a ticket.
-        *horizon*: how long a second delivery is recognised. When it returns, the messages are safe."""
+        *horizon*: how long a second delivery is recognised. When it returns, the messages are safe.
+
+        With a *bookmark* (its name, and where the next page begins) the messages are one page: all are stored, and
+        the bookmark with them, or, if a mailbox was full before, nothing is, and every message that is not a
+        duplicate is FULL. A page that is longer than a mailbox's limit goes past it, for it would never fit."""
+        ...
+
+    def bookmark(self, name: str) -> str:
+        """The bookmark that was stored last; "": none was."""
         ...
 
     def take(self, most: int, *, wait: timedelta) -> Sequence[Ticket]:
@@ -196,9 +206,17 @@ class Inbox(Protocol):
         """Notes the state of one part."""
         ...
 
-    def settle(self, lease: Lease, last: tuple[int, PartRecord] | None = None, *, outcome: str) -> None:
+    def settle(
+        self,
+        lease: Lease,
+        last: tuple[int, PartRecord] | None = None,
+        *,
+        outcome: str,
+        exchange: Sequence[HistoryEntry] = (),
+    ) -> None:
         """The turn is over: records the *last* part if given, trims the mailbox by the pinned size, journals
-        *outcome* (a snake_case word), drops the ticket or makes a new one if messages arrived meanwhile."""
+        *outcome* (a snake_case word), drops the ticket or makes a new one if messages arrived meanwhile.
+        *exchange* is for a turn that ends without a reply of ours: what the conversation is to remember of it."""
         ...
 
     def postpone(self, lease: Lease, delay: timedelta, *, reason: str) -> None:
@@ -214,8 +232,25 @@ class Inbox(Protocol):
         :mod:`sessions.schedule`); returns how long until the next is due (an hour at most)."""
         ...
 
-    def observe(self, update: StatusUpdate) -> None:
-        """Remembers that the platform spoke of the part that *update.reply_key* names (for a day)."""
+    def pause(self, conversation: ConversationId, *, for_: timedelta) -> None:
+        """A human owns the conversation: its turns come, but are `Turn.paused`, until `resume` or for so long from
+        now; a later pause replaces an earlier one."""
+        ...
+
+    def resume(self, conversation: ConversationId) -> None:
+        """Nobody but us owns the conversation any more."""
+        ...
+
+    def adopt(self, old: ConversationId, new: ConversationId) -> None:
+        """The customer of *old* is *new* from now on. The context moves, unless *new* has one of its own; so do the
+        texts sent lately, and a pause (the longer one holds). Messages that wait in *old*, and a turn of it that
+        runs, stay there. Again, it changes nothing."""
+        ...
+
+    def observe(self, update: StatusUpdate) -> Noted:
+        """Remembers (for a day) that the platform spoke of the part that *update.reply_key* names, and (for eight
+        days, for platforms repeat themselves for a week) how far its message got: sent, failed, delivered, read,
+        played, whatever order the updates come in. What was delivered has not failed, whoever says so when."""
         ...
 
     def observed(self, part_key: str) -> str | None:

@@ -1,8 +1,8 @@
 """The names of everything in Redis, in one place.
 
-Every key carries its shard as a hash tag (`fd:{3}:ready`), so that all keys of one script lie in one slot of a
-Redis Cluster. A conversation's shard never changes, as long as *shards* does not; change it only when every
-mailbox is empty.
+Every key carries its shard as a hash tag (`fd:{3}:ready`), so that all keys of one script (but for
+`scripts.SPANNING`) lie in one slot of a Redis Cluster. A conversation's shard never changes, as long as *shards*
+does not; change it only when every mailbox is empty.
 """
 
 from binascii import crc32

@@ -10,23 +10,25 @@ from datetime import timedelta
 from uuid import uuid4
 
 from adapters.values import ConversationId, Message, StatusUpdate
-from sessions.codec import part_digest
+from sessions.contexts import MemoryContexts
+from sessions.deadletters import MemoryDeadLetters
 from sessions.errors import LeaseLost
 from sessions.inbox import (
-    Conversation,
     DeadLetter,
     Depths,
     HistoryEntry,
     Lease,
+    Noted,
     PartRecord,
     StoredReply,
     Ticket,
     Turn,
     Verdict,
 )
-from sessions.keys import ReminderId
-from sessions.limits import HISTORY_LENGTH, LONGEST_SLEEP, NAME_TAKEN_FOR, OBSERVED_FOR, RECENT_FOR
-from sessions.memory_state import Context, Entry, JournalEntry, Memory, TurnState
+from sessions.mailroom import MemoryMailroom
+from sessions.memory_state import Entry, JournalEntry, Memory, TurnState
+from sessions.sightings import MemorySightings
+from sessions.waking import wake_memory
 
 
 class MemoryInbox:
@@ -44,36 +46,18 @@ class MemoryInbox:
         self.memory = memory or Memory()
         self._consumer = consumer
         self._lease = lease
-        self._mailbox_limit = mailbox_limit
-        self._session_ttl = session_ttl
+        self._mailroom = MemoryMailroom(self.memory, mailbox_limit=mailbox_limit)
+        self._contexts = MemoryContexts(self.memory, session_ttl=session_ttl)
+        self._sightings = MemorySightings(self.memory)
+        self._dead = MemoryDeadLetters(self.memory)
 
-    def accept(self, messages: Sequence[Message], *, horizon: timedelta) -> Sequence[Verdict]:
-        with self.memory.changed:
-            return [self._accept(message, horizon) for message in messages]
+    def accept(
+        self, messages: Sequence[Message], *, horizon: timedelta, bookmark: tuple[str, str] | None = None
+    ) -> Sequence[Verdict]:
+        return self._mailroom.accept(messages, horizon, bookmark)
 
-    def _accept(self, message: Message, horizon: timedelta) -> Verdict:
-        memory, now = self.memory, self.memory.clock()
-        seen_until = memory.seen.get(message.key)
-        if seen_until is not None and now < seen_until:
-            return Verdict.DUPLICATE
-        mail = memory.mail.setdefault(message.conversation, [])
-        if len(mail) >= self._mailbox_limit:
-            return Verdict.FULL
-        memory.seen[message.key] = now + horizon
-        mail.append(message)
-        self._make_sure_of_ticket(message.conversation)
-        return Verdict.NEW
-
-    def _make_sure_of_ticket(self, conversation: ConversationId) -> None:
-        if not self.memory.turns.setdefault(conversation, TurnState()).ticket:
-            self._issue(conversation)
-
-    def _issue(self, conversation: ConversationId) -> None:
-        memory = self.memory
-        entry = memory.next_id()
-        memory.ready[entry] = Entry(conversation=conversation, issued_at=memory.clock())
-        memory.turns.setdefault(conversation, TurnState()).ticket = entry
-        memory.changed.notify_all()
+    def bookmark(self, name: str) -> str:
+        return self._mailroom.bookmark(name)
 
     def take(self, most: int, *, wait: timedelta) -> Sequence[Ticket]:
         end = time.monotonic() + wait.total_seconds()
@@ -112,23 +96,13 @@ class MemoryInbox:
             return Turn(
                 lease=Lease(ticket=ticket, fence=turn.fence, expires=self._expiry()),
                 messages=tuple(mail[: turn.size]),
-                conversation=self._context(conversation),
+                conversation=self._contexts.known(conversation),
                 stored=turn.stored,
                 tries=turn.tries,
                 abandoned=turn.abandoned - 1,
                 since=turn.since,
+                paused=self._contexts.is_paused(conversation),
             )
-
-    def _context(self, conversation: ConversationId) -> Conversation:
-        memory, now = self.memory, self.memory.clock()
-        sent = memory.recent.get(conversation, {})
-        recent = {text: at for text, at in sent.items() if now - at <= RECENT_FOR}
-        context = memory.contexts.get(conversation)
-        if context is None or context.expires_at <= now:
-            return Conversation(session=str(uuid4()), recent=recent)
-        context.expires_at = now + self._session_ttl
-        known = context.conversation
-        return Conversation(session=known.session, history=known.history, recent=recent)
 
     def renew(self, leases: Sequence[Lease]) -> Sequence[Lease]:
         with self.memory.changed:
@@ -179,22 +153,10 @@ class MemoryInbox:
                 state.size = len(mail)
                 return tuple(mail)
             state.stored = stored
-            self._remember(turn, stored, exchange, fresh=fresh)
+            session = str(uuid4()) if fresh else turn.conversation.session
+            self._contexts.note_sent(turn.id, stored.reply.parts)
+            self._contexts.remember(turn.id, exchange, session=session, fresh=fresh)
             return ()
-
-    def _remember(self, turn: Turn, stored: StoredReply, exchange: Sequence[HistoryEntry], *, fresh: bool) -> None:
-        memory, now = self.memory, self.memory.clock()
-        sent = memory.recent.setdefault(turn.id, {})
-        sent.update((part_digest(part), now) for part in stored.reply.parts)
-        context = memory.contexts.get(turn.id)
-        session, history = turn.conversation.session, tuple[HistoryEntry, ...]()
-        if fresh:
-            session = str(uuid4())
-        elif context is not None and context.expires_at > now:
-            session, history = context.conversation.session, context.conversation.history
-        kept = (*history, *exchange)[-HISTORY_LENGTH:]
-        conversation = Conversation(session=session, history=kept)
-        memory.contexts[turn.id] = Context(conversation, expires_at=now + self._session_ttl)
 
     def record(self, lease: Lease, index: int, record: PartRecord) -> None:
         with self.memory.changed:
@@ -207,28 +169,26 @@ class MemoryInbox:
             records[index] = record
             turn.stored = dataclasses.replace(turn.stored, records=tuple(records))
 
-    def settle(self, lease: Lease, last: tuple[int, PartRecord] | None = None, *, outcome: str) -> None:
+    def settle(
+        self,
+        lease: Lease,
+        last: tuple[int, PartRecord] | None = None,
+        *,
+        outcome: str,
+        exchange: Sequence[HistoryEntry] = (),
+    ) -> None:
         with self.memory.changed:
             turn = self._held(lease)
             if last is not None:
                 self._record(turn, *last)
+            if exchange:
+                self._contexts.remember(lease.ticket.conversation, exchange, session=str(uuid4()))
             self._finish(lease, turn, outcome=outcome, reason="")
 
     def park(self, lease: Lease, *, reason: str, detail: str = "") -> None:
         with self.memory.changed:
-            memory, turn, conversation = self.memory, self._held(lease), lease.ticket.conversation
-            letter = memory.next_id()
-            memory.dead[letter] = DeadLetter(
-                id=letter,
-                conversation=conversation,
-                reason=reason,
-                detail=detail,
-                tries=turn.tries,
-                first_at=turn.since or memory.clock(),
-                parked_at=memory.clock(),
-                messages=tuple(memory.mail[conversation][: turn.size]),
-                reply=turn.stored,
-            )
+            turn = self._held(lease)
+            self._dead.add(lease.ticket.conversation, turn, reason=reason, detail=detail)
             self._finish(lease, turn, outcome="parked", reason=reason)
 
     def _finish(self, lease: Lease, turn: TurnState, *, outcome: str, reason: str) -> None:
@@ -247,7 +207,7 @@ class MemoryInbox:
         del memory.mail[conversation][: turn.size]
         del memory.ready[lease.ticket.entry], memory.turns[conversation]
         if memory.mail[conversation]:
-            self._issue(conversation)
+            memory.issue(conversation)
         else:
             del memory.mail[conversation]
 
@@ -259,34 +219,25 @@ class MemoryInbox:
             if delay > timedelta():
                 memory.later[conversation] = memory.clock() + delay
             else:
-                self._issue(conversation)
+                self.memory.issue(conversation)
 
     def wake(self) -> timedelta:
-        with self.memory.changed:
-            memory, now = self.memory, self.memory.clock()
-            for conversation in [name for name, due in memory.later.items() if due <= now]:
-                del memory.later[conversation]
-                self._issue(conversation)
-            due = [(reminder.due, name.member, name) for name, reminder in memory.reminders.items()]
-            for _, _, name in sorted(entry for entry in due if entry[0] <= now):
-                self._remind(name, memory.reminders.pop(name).message)
-            waiting = [*memory.later.values(), *(reminder.due for reminder in memory.reminders.values())]
-            return min([LONGEST_SLEEP, *(due - now for due in waiting)])
+        return wake_memory(self.memory)
 
-    def _remind(self, name: ReminderId, message: Message) -> None:
-        self.memory.seen[name.member] = self.memory.clock() + NAME_TAKEN_FOR
-        self.memory.mail.setdefault(name.conversation, []).append(message)
-        self._make_sure_of_ticket(name.conversation)
+    def pause(self, conversation: ConversationId, *, for_: timedelta) -> None:
+        self._contexts.pause(conversation, for_)
 
-    def observe(self, update: StatusUpdate) -> None:
-        if update.reply_key:
-            with self.memory.changed:
-                self.memory.sightings[update.reply_key] = (update.platform_id, self.memory.clock() + OBSERVED_FOR)
+    def resume(self, conversation: ConversationId) -> None:
+        self._contexts.resume(conversation)
+
+    def adopt(self, old: ConversationId, new: ConversationId) -> None:
+        self._contexts.adopt(old, new)
+
+    def observe(self, update: StatusUpdate) -> Noted:
+        return self._sightings.observe(update)
 
     def observed(self, part_key: str) -> str | None:
-        with self.memory.changed:
-            platform_id, until = self.memory.sightings.get(part_key, (None, self.memory.clock()))
-            return platform_id if self.memory.clock() < until else None
+        return self._sightings.observed(part_key)
 
     def depths(self) -> Depths:
         with self.memory.changed:
@@ -302,22 +253,10 @@ class MemoryInbox:
             )
 
     def dead_letters(self, *, most: int = 50, before: str = "") -> Sequence[DeadLetter]:
-        with self.memory.changed:
-            ids = sorted((name for name in self.memory.dead if not before or name < before), reverse=True)
-            return [self.memory.dead[name] for name in ids[:most]]
+        return self._dead.newest(most, before)
 
     def dead_letter(self, letter: str) -> DeadLetter | None:
-        with self.memory.changed:
-            return self.memory.dead.get(letter)
+        return self._dead.find(letter)
 
     def redrive(self, letter: str) -> bool:
-        with self.memory.changed:
-            found = self.memory.dead.pop(letter, None)
-            if found is None:
-                return False
-            turn = self.memory.turns.get(found.conversation, TurnState())
-            pinned = turn.size if turn.fence or turn.stored else 0
-            again = [dataclasses.replace(message, redriven=letter) for message in found.messages]
-            self.memory.mail.setdefault(found.conversation, [])[pinned:pinned] = again
-            self._make_sure_of_ticket(found.conversation)
-            return True
+        return self._dead.redrive(letter)

@@ -79,7 +79,10 @@ class Memory:
     reminders: dict[ReminderId, Reminder] = field(default_factory=dict)
     contexts: dict[ConversationId, Context] = field(default_factory=dict)
     recent: dict[ConversationId, dict[str, datetime]] = field(default_factory=dict)
+    paused: dict[ConversationId, datetime] = field(default_factory=dict)
+    bookmarks: dict[str, str] = field(default_factory=dict)
     sightings: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    statuses: dict[str, tuple[int, bool, datetime]] = field(default_factory=dict)
     dead: dict[str, DeadLetter] = field(default_factory=dict)
     journal: deque[JournalEntry] = field(default_factory=lambda: deque(maxlen=10_000))
     issued: int = 0
@@ -88,3 +91,13 @@ class Memory:
         """Of tickets, fences and dead letters alike; later ones sort later."""
         self.issued += 1
         return f"{self.issued:012}"
+
+    def make_sure_of_ticket(self, conversation: ConversationId) -> None:
+        if not self.turns.setdefault(conversation, TurnState()).ticket:
+            self.issue(conversation)
+
+    def issue(self, conversation: ConversationId) -> None:
+        entry = self.next_id()
+        self.ready[entry] = Entry(conversation=conversation, issued_at=self.clock())
+        self.turns.setdefault(conversation, TurnState()).ticket = entry
+        self.changed.notify_all()

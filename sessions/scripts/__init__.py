@@ -21,7 +21,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One run of a script: all *keys* lie in one hash slot."""
+    """One run of a script: all *keys* lie in one hash slot, but for those of :data:`SPANNING`."""
 
     script: Script
     keys: Sequence[str]
@@ -56,6 +56,10 @@ TIDY = _load("tidy")
 SWAP_TOKEN = _load("swap_token")
 OPEN_GATE = _load("open_gate")
 MAKE_GROUP = _load("make_group")
+ACCEPT_PAGE = _load("accept_page")
+ADOPT = _load("adopt")
+OBSERVE = _load("observe")
+SIGHT = _load("sight")
 TAKE_TOKENS = _load("take_tokens")
 COUNT = _load("count")
 OPEN_GROWTH = _load("open_growth")
@@ -81,8 +85,15 @@ ALL = (
     SWAP_TOKEN,
     OPEN_GATE,
     MAKE_GROUP,
+    ACCEPT_PAGE,
+    ADOPT,
+    OBSERVE,
+    SIGHT,
     TAKE_TOKENS,
     COUNT,
     OPEN_GROWTH,
     GROW,
 )
+
+SPANNING = (ACCEPT_PAGE, ADOPT)
+"""What must be one step over keys of several shards. A Redis Cluster could not run it; one is refused at start."""

@@ -1,8 +1,8 @@
 -- claim: leases a taken ticket, pins the turn's size, counts the try, and reads all that the turn needs.
 --
--- KEYS  1 turn, 2 ready, 3 mail, 4 conversation, 5 recent
+-- KEYS  1 turn, 2 ready, 3 mail, 4 conversation, 5 recent, 6 pause
 -- ARGV  1 entry, 2 consumer, 3 the new fence, 4 session TTL (ms), 5 how long a text is recent (ms)
--- Returns {messages, conversation, recent with scores, turn's fields}, or false: the ticket is stale.
+-- Returns {messages, conversation, recent with scores, 1 or 0: paused, turn's fields}, or false: the ticket is stale.
 -- A turn with a committed reply keeps its pin: that reply answers those messages and no others. The session's TTL starts
 -- anew, so that a turn that is tried for long sees the same context each time.
 
@@ -34,5 +34,6 @@ return {
   redis.call('LRANGE', mail, 0, size - 1),
   redis.call('LRANGE', KEYS[4], 0, -1),
   redis.call('ZRANGE', KEYS[5], now - ARGV[5], '+inf', 'BYSCORE', 'WITHSCORES'),
+  redis.call('EXISTS', KEYS[6]),
   redis.call('HGETALL', turn),
 }

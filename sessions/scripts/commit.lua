@@ -25,7 +25,7 @@ if ARGV[4] == '1' and length > tonumber(redis.call('HGET', turn, 'size')) then
   return redis.call('LRANGE', mail, 0, -1)
 end
 
-local parts, entries = tonumber(ARGV[13]), tonumber(ARGV[14])
+local parts = tonumber(ARGV[13])
 local now = now_ms()
 redis.call('HSET', turn, 'key', ARGV[10], 'reply', ARGV[11], 'fallback', ARGV[12])
 for i = 1, parts do
@@ -38,17 +38,5 @@ redis.call('PEXPIRE', recent, ARGV[9])
 if ARGV[5] == '1' then
   redis.call('DEL', conversation)
 end
-if redis.call('EXISTS', conversation) == 0 then
-  redis.call('RPUSH', conversation, ARGV[6])
-end
-for i = 1, entries do
-  redis.call('RPUSH', conversation, ARGV[14 + 2 * parts + i])
-end
-local keep = tonumber(ARGV[8])
-if redis.call('LLEN', conversation) > keep + 1 then
-  local session = redis.call('LPOP', conversation)
-  redis.call('LTRIM', conversation, -keep, -1)
-  redis.call('LPUSH', conversation, session)
-end
-redis.call('PEXPIRE', conversation, ARGV[7])
+remember(conversation, ARGV[6], ARGV[7], tonumber(ARGV[8]), 15 + 2 * parts)
 return {}

@@ -110,6 +110,22 @@ local function note(journal, turn, conversation, outcome, reason)
   trim_journal(journal)
 end
 
+-- Adds ARGV from number `first` on to a conversation's history, of which the newest `keep` stay; its time starts anew.
+local function remember(conversation, session, ttl, keep, first)
+  if redis.call('EXISTS', conversation) == 0 then
+    redis.call('RPUSH', conversation, session)
+  end
+  for i = first, #ARGV do
+    redis.call('RPUSH', conversation, ARGV[i])
+  end
+  if redis.call('LLEN', conversation) > keep + 1 then
+    session = redis.call('LPOP', conversation)
+    redis.call('LTRIM', conversation, -keep, -1)
+    redis.call('LPUSH', conversation, session)
+  end
+  redis.call('PEXPIRE', conversation, ttl)
+end
+
 -- Ends a turn: its messages leave the mailbox, its ticket goes, and what arrived meanwhile gets a new one.
 local function finish(turn, ready, mail, entry, conversation)
   redis.call('LTRIM', mail, redis.call('HGET', turn, 'size'), -1)

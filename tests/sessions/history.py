@@ -57,6 +57,12 @@ def play_every_call(url: str) -> None:
         shard = desk.keys.home(ticket.conversation)
         name = ticket.conversation.key
         store.run_all([Call(HAND_BACK, [shard.turn(name), shard.ready], [ticket.entry, "one", name])])
+        page = [message(f"p{n}", f"peer{n}") for n in range(20)]
+        inbox.accept(page, horizon=HORIZON, bookmark=("pages", "2"))
+        inbox.bookmark("pages")
+        inbox.pause(conversation("peer1"), for_=timedelta(seconds=1))
+        inbox.adopt(conversation("peer1"), conversation("peer2"))
+        inbox.resume(conversation("peer2"))
         inbox.observe(status("key", "wamid.1"))
         inbox.observed("key")
         inbox.depths()
