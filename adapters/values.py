@@ -245,6 +245,7 @@ class Action(StrEnum):
     WINDOW = "window"  # the reply window is closed: a template or a human
     SPLIT = "split"  # too long
     REROUTE = "reroute"  # this way is closed, another may be open
+    HUMAN = "human"  # a human has the conversation: silence, as after HUMAN_TOOK_OVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 JSON = "application/json; charset=utf-8"
 TOO_LARGE = "too_large"
+DUPLICATE = "duplicate_msgid"
+"""`kf/send_msg` has that message already. Which errcode says so is not documented, so its words are looked at."""
+_DUPLICATE = re.compile(r"msg_?id\W.{0,40}(duplicat|repeat|exist)|(duplicat|repeat)\w*\W.{0,20}msg_?id", re.I)
 _CODE = re.compile(r"-?\d{1,9}")
 _FROM_IP = re.compile(r"from ip: ?([0-9a-fA-F.:]{2,45}?)[.,]?(?:\s|$)")
 
@@ -170,6 +173,8 @@ def _tells_an_error(answer: HttpAnswer) -> bool:
 
 
 def _refused(code: int, rule: Rule, errmsg: str, answer: HttpAnswer, now: datetime) -> Refused:
+    if _DUPLICATE.search(errmsg):
+        return Refused(reason=f"{code}: WeCom has a message of this msgid", action=Action.GIVE_UP, code=DUPLICATE)
     waits = [wait for wait in (rule.wait, answer.retry_after(now)) if wait is not None]
     refused = rule.refused(str(code), max(waits, default=None))
     ip = _caller_ip(errmsg) if code == 60020 else ""

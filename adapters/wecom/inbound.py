@@ -54,7 +54,7 @@ class Inbound:
         """What the inner XML *text* says. Raises :class:`~adapters.crypto.BadContent` unless it is XML. What is
         readable but not for us (another app's, an unknown type, no sender) is a ControlEvent."""
         root = read_inner(text)
-        at = _time(root.findtext("CreateTime", ""), received_at)
+        at = seconds(root.findtext("CreateTime", ""), received_at)
         kind = root.findtext("MsgType", "")
         sender = root.findtext("FromUserName", "")
         agent = root.findtext("AgentID", "")
@@ -140,9 +140,9 @@ def _usable(identity: str) -> bool:
     return 0 < len(identity) <= LONGEST_ID
 
 
-def _time(seconds: str, otherwise: datetime) -> datetime:
+def seconds(given: str, otherwise: datetime) -> datetime:
     """Unix seconds up to the year 5138; anything else is as good as absent."""
-    return datetime.fromtimestamp(int(seconds), UTC) if _SECONDS.fullmatch(seconds) else otherwise
+    return datetime.fromtimestamp(int(given), UTC) if _SECONDS.fullmatch(given) else otherwise
 
 
 def _snake(tag: str) -> str:

@@ -10,10 +10,10 @@ from adapters.wecom.settings import CompanySettings
 
 
 class WeComKfSettings(CompanySettings):
-    """A `[channels.<name>]` table with `platform = "wecom-kf"`. *secret*, *token* and *encoding_aes_key* are those of
-    the self-built app that may call the customer-service API. *first_pull*: at the very first start, what customers
-    wrote longer ago is not answered. *hand_over*: where a conversation goes that the bot gives up: the waiting
-    `pool`, one `servicer` (*servicer_userid*), or nowhere."""
+    """A `[channels.<name>]` table with `platform = "wecom-kf"`. *secret*, *token* and *encoding_aes_key* are those
+    of the self-built app that may call the customer-service API. *first_pull*: at the very first start, what
+    customers wrote longer ago is not answered. *hand_over*: where a conversation goes that the bot gives up: the
+    waiting `pool`, one `servicer` (*servicer_userid*), or nowhere."""
 
     open_kfid: str = Field(min_length=1, max_length=64)
     first_pull: Seconds = timedelta(minutes=10)
