@@ -6,6 +6,7 @@ platform said. Frames are text (JSON); only the channel knows what is in them.
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -14,7 +15,10 @@ from uuid import uuid4
 from adapters.shared import Errand
 
 FRESH = timedelta(seconds=5)
-"""For so long after its last `take` a connection counts as up."""
+"""For so long after its last `take` (while it waits in one, too) a connection counts as up."""
+
+LOOK_EVERY = timedelta(seconds=1)
+"""How often one that waits says so anew."""
 
 
 class NobodyConnected(Exception):
@@ -22,7 +26,8 @@ class NobodyConnected(Exception):
 
 
 class Relay(Protocol):
-    """Implemented in Redis (shared) and in memory (the twin)."""
+    """Implemented in Redis (shared) and in memory (the twin). Raises nothing but what is named here: where the
+    store does not answer, an errand is one that nobody took or answered."""
 
     def ask(self, channel: str, frame: str, *, wait: timedelta) -> str | None:
         """The platform's answer; None: there was none within *wait*, and the frame may have been said. Raises
@@ -70,14 +75,22 @@ class MemoryRelay:
         return self._put(channel, Errand(id=uuid4().hex, frame=frame, awaited=False, until=self._clock() + FRESH))
 
     def take(self, channel: str, *, wait: timedelta) -> Errand | None:
+        end = time.monotonic() + wait.total_seconds()
+        while True:
+            waiting, left = self._connected(channel), max(0.0, end - time.monotonic())
+            try:
+                errand = waiting.get(timeout=min(left, LOOK_EVERY.total_seconds()))
+            except queue.Empty:
+                if not left:
+                    return None
+            else:
+                if errand.until > self._clock():
+                    return errand
+
+    def _connected(self, channel: str) -> queue.SimpleQueue[Errand]:
         with self._guard:
             self._taken_at[channel] = self._clock()
-            waiting = self._errands.setdefault(channel, queue.SimpleQueue())
-        try:
-            errand = waiting.get(timeout=wait.total_seconds())
-        except queue.Empty:
-            return None
-        return errand if errand.until > self._clock() else None
+            return self._errands.setdefault(channel, queue.SimpleQueue())
 
     def answer(self, errand: Errand, frame: str) -> None:
         with self._guard:

@@ -43,7 +43,7 @@ def millis(duration: timedelta) -> int:
 
 def digest(text: str) -> str:
     """What `Conversation.recent` knows a sent text by: 32 hex characters."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(dump_text(text)).hexdigest()[:32]
 
 
 def part_digest(part: Part) -> str:
@@ -53,12 +53,25 @@ def part_digest(part: Part) -> str:
     return digest(f"{part.text}\0{_encode([shown, sent])}" if shown or sent else part.text)
 
 
+def dump_text(text: str) -> bytes:
+    """What comes from a platform or a model may hold half a character."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def load_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
 def _dump(value: object) -> bytes:
-    return _encode(value).encode("utf-8", "surrogatepass")
+    return dump_text(_encode(value))
 
 
 def _without_defaults(fields: Fields) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
+
+
+def dump_fields(fields: Fields) -> bytes:
+    return _dump(fields)
 
 
 def load_fields(data: bytes) -> Fields:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from adapters.values import ConversationId
-from sessions.codec import dump_message, from_millis, load_messages, load_stored
+from sessions.codec import dump_message, from_millis, load_messages, load_stored, load_text
 from sessions.inbox import DeadLetter
 from sessions.keys import Keys, Shard
 from sessions.memory_state import Memory, TurnState
@@ -129,7 +129,7 @@ def _letter(place: Place, fields: Fields) -> DeadLetter:
         id=f"{place[0]}-{place[1]}.{place[2]}",
         conversation=conversation,
         reason=fields[b"reason"].decode(),
-        detail=fields[b"detail"].decode(),
+        detail=load_text(fields[b"detail"]),
         tries=int(fields[b"tries"]),
         first_at=from_millis(fields[b"since"]),
         parked_at=from_millis(place[0]),

@@ -183,7 +183,7 @@ class RedisInbox:
     def park(self, lease: Lease, *, reason: str, detail: str = "") -> None:
         shard, conversation = self._shard(lease), lease.ticket.conversation.key
         keys = [shard.mail(conversation), shard.journal, shard.dead]
-        self._held(PARK, lease, keys, [conversation, reason, detail])
+        self._held(PARK, lease, keys, [conversation, reason, codec.dump_text(detail)])
 
     def _held(self, script: Script, lease: Lease, keys: Sequence[str], args: Sequence[Word]) -> Any:
         """Runs what only the leaseholder may do."""

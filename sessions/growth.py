@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from adapters.shared import Growing
-from sessions.codec import from_millis, millis
+from sessions.codec import dump_text, from_millis, load_text, millis
 from sessions.keys import Keys
 from sessions.limits import GROWN_FOR
 from sessions.scripts import GROW, OPEN_GROWTH
@@ -19,10 +19,10 @@ class RedisGrowth:
         self._keys = Keys(shards)
 
     def open(self, name: str, text: str = "") -> Growing:
-        return _growing(self._store.run(OPEN_GROWTH, [self._key(name)], [_dump(text), millis(GROWN_FOR)]))
+        return _growing(self._store.run(OPEN_GROWTH, [self._key(name)], [dump_text(text), millis(GROWN_FOR)]))
 
     def grow(self, name: str, text: str, *, finished: bool = False) -> bool:
-        return bool(self._store.run(GROW, [self._key(name)], [_dump(text), int(finished)]))
+        return bool(self._store.run(GROW, [self._key(name)], [dump_text(text), int(finished)]))
 
     def read(self, name: str) -> Growing | None:
         found = self._store.command("HMGET", self._key(name), "text", "finished", "opened_at")
@@ -34,11 +34,4 @@ class RedisGrowth:
 
 def _growing(found: Sequence[bytes]) -> Growing:
     text, finished, opened_at = found
-    return Growing(
-        text=text.decode("utf-8", "surrogatepass"), finished=finished == b"1", opened_at=from_millis(opened_at)
-    )
-
-
-def _dump(text: str) -> bytes:
-    """A model's cut character must not stop the rest."""
-    return text.encode("utf-8", "surrogatepass")
+    return Growing(text=load_text(text), finished=finished == b"1", opened_at=from_millis(opened_at))

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from adapters.values import ConversationId, Message
 from sessions.inbox import Conversation, DeadLetter, PartRecord, StoredReply
@@ -48,6 +48,16 @@ class Context:
     expires_at: datetime
 
 
+@dataclass(slots=True, kw_only=True)
+class StandingAlarm:
+    """A channel that cannot send: why, since when, and when the next try may be."""
+
+    reason: str
+    since: datetime
+    every: timedelta
+    probe_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
     """How one turn ended."""
@@ -83,6 +93,8 @@ class Memory:
     bookmarks: dict[str, str] = field(default_factory=dict)
     sightings: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     statuses: dict[str, tuple[int, bool, datetime]] = field(default_factory=dict)
+    leaders: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    alarms: dict[str, StandingAlarm] = field(default_factory=dict)
     dead: dict[str, DeadLetter] = field(default_factory=dict)
     journal: deque[JournalEntry] = field(default_factory=lambda: deque(maxlen=10_000))
     issued: int = 0

@@ -64,6 +64,14 @@ TAKE_TOKENS = _load("take_tokens")
 COUNT = _load("count")
 OPEN_GROWTH = _load("open_growth")
 GROW = _load("grow")
+LEAD = _load("lead")
+PROLONG = _load("prolong")
+RAISE_ALARM = _load("raise_alarm")
+CLEAR_ALARM = _load("clear_alarm")
+MAY_TRY = _load("may_try")
+ASK = _load("ask")
+TAKE_ERRAND = _load("take_errand")
+ANSWER = _load("answer")
 
 ALL = (
     ACCEPT,
@@ -93,6 +101,14 @@ ALL = (
     COUNT,
     OPEN_GROWTH,
     GROW,
+    LEAD,
+    PROLONG,
+    RAISE_ALARM,
+    CLEAR_ALARM,
+    MAY_TRY,
+    ASK,
+    TAKE_ERRAND,
+    ANSWER,
 )
 
 SPANNING = (ACCEPT_PAGE, ADOPT)

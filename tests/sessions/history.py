@@ -1,13 +1,17 @@
 """A history in which every method of the inbox, the schedule and the token store is called."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from adapters.shared import Bucket
 from adapters.values import Token
+from sessions.alarms import RedisAlarms
 from sessions.growth import RedisGrowth
 from sessions.inbox import PartState
+from sessions.leader import Leader
 from sessions.meter import RedisMeter
+from sessions.relay import RedisRelay
 from sessions.scripts import HAND_BACK, Call
 from sessions.store import RedisStore
 from sessions.throttle import RedisThrottle
@@ -70,6 +74,21 @@ def play_every_call(url: str) -> None:
         RedisMeter(store).add("shop", "sent", month="2026-11")
         RedisGrowth(store).open("stream")
         RedisGrowth(store).grow("stream", "hello")
+        leader = Leader(store, "socket")
+        leader.acquire()
+        leader.renew()
+        leader.release()
+        alarms = RedisAlarms(store)
+        alarms.raise_("shop", "blocked", probe_after=timedelta(minutes=1))
+        alarms.may_try("shop")
+        alarms.clear("shop")
+        relay = RedisRelay(store)
+        relay.take("shop", wait=AT_ONCE)
+        relay.ask("shop", "{}", wait=timedelta(milliseconds=1))
+        relay.tell("shop", "{}")
+        told = relay.take("shop", wait=AT_ONCE)
+        assert told is not None
+        relay.answer(replace(told, awaited=True), "{}")
         tokens = RedisTokenStore(store)
         with tokens.turnstile("shop", wait=AT_ONCE):
             tokens.swap("shop", stale=None, fresh=Token(value="x", expires_at=datetime.now(UTC)))
