@@ -63,7 +63,7 @@ def uncoded(answer: HttpAnswer, now: datetime) -> Refused | Unknown:
         return Refused(
             reason=f"{status}: too many calls", action=Action.RETRY, code="429", retry_after=answer.retry_after(now)
         )
-    if 300 <= answer.status < 500:
+    if 300 <= answer.status < 500 and answer.status != 408:  # 408: the edge waited for us, or for the platform
         return Refused(reason=f"{status} without a known code: check api_base and any proxy", action=Action.ALERT)
     return Unknown(reason=f"{status} without a readable answer")
 

@@ -1,37 +1,28 @@
 """WhatsApp Business Cloud API, one business number (sheet §1–§4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar
 
-from adapters.channel import Channel, Finding
+from adapters.channel import Channel, Download, Finding, Services
 from adapters.errors import Unverified
-from adapters.http import HttpAnswer, MaybeSent, NotSent
+from adapters.http import MaybeSent
 from adapters.markdown import WHATSAPP
 from adapters.payload import read_object
 from adapters.signing import any_same, hmac_sha256, secrets
-from adapters.text import Limit, utf16_units
-from adapters.values import (
-    Action,
-    Delivered,
-    Event,
-    Message,
-    Outcome,
-    Promise,
-    Refused,
-    Reply,
-    Request,
-    Response,
-    Unknown,
-)
+from adapters.surface import Content
+from adapters.values import Event, Media, Message, Outcome, Part, Promise, Reply, Request, Response
+from adapters.whatsapp import bodies
+from adapters.whatsapp.aliases import Aliases
+from adapters.whatsapp.downloads import Downloads
+from adapters.whatsapp.graph import Graph
 from adapters.whatsapp.health import findings
 from adapters.whatsapp.inbound import events
-from adapters.whatsapp.numbers import other_form
-from adapters.whatsapp.outbound import addressee, outcome, read_body, send_body
+from adapters.whatsapp.limits import SURFACE, TEXT
+from adapters.whatsapp.sending import Sending
 from adapters.whatsapp.settings import WhatsAppSettings
+from adapters.whatsapp.shaping import shaped
 from adapters.whatsapp.source import Source
-
-_OTHER_FORM_MAY_WORK = frozenset({"131026", "131030"})
 
 
 class WhatsApp(Channel[WhatsAppSettings]):
@@ -40,11 +31,19 @@ class WhatsApp(Channel[WhatsAppSettings]):
     settings_type = WhatsAppSettings
     promise: ClassVar[Promise] = Promise.OBSERVABLE
     dialect = WHATSAPP
-    limit = Limit(size=4096, measure=utf16_units)  # whether Meta counts UTF-16 or code points is not published
+    limit = TEXT
     dedupe_horizon = timedelta(days=8)  # Meta retries for up to 7 days (sheet §1.4)
     reply_window = timedelta(hours=24)
-    oldest_message = timedelta(days=7)
+    oldest_message = timedelta(hours=24) - timedelta(minutes=5)  # later, only a template could answer (sheet §4.1)
     largest_body = 3 * 1024 * 1024
+    surface = SURFACE
+
+    def __init__(self, name: str, settings: WhatsAppSettings, services: Services) -> None:
+        super().__init__(name, settings, services)
+        self._graph = Graph(settings, services.http)
+        self._sending = Sending(name, settings, services, self._graph)
+        self._downloads = Downloads(settings, self._graph, services.now)
+        self._aliases = Aliases()
 
     @property
     def account(self) -> str:
@@ -75,7 +74,14 @@ class WhatsApp(Channel[WhatsAppSettings]):
     def parse(self, request: Request) -> Sequence[Event]:
         if request.method == "GET":
             return ()
-        source = Source(channel=self.name, account=self.account, now=request.received_at)
+        source = Source(
+            channel=self.name,
+            account=self.account,
+            now=request.received_at,
+            waba=self.settings.waba_id,
+            roles=self.settings.thread_roles,
+            aliases=self._aliases,
+        )
         return tuple(events(source, read_object(request.body)))
 
     def answer(self, request: Request, events: Sequence[Event]) -> Response:
@@ -83,53 +89,28 @@ class WhatsApp(Channel[WhatsAppSettings]):
             return Response(body=request.query["hub.challenge"].encode("utf-8", "replace"))
         return Response()
 
+    def fetch(self, media: Media, message: Message) -> Download:
+        return self._downloads.fetch(media)
+
     # ---- out ----
 
     @property
     def reminder_template(self) -> str:
         return self.settings.reminder_template
 
-    def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
-        """Numbers of three countries have two forms: where WhatsApp does not know the one, the other is tried."""
-        to = addressee(reply.route)
-        first = self._send(reply, index, to)
-        other = other_form(reply.route.get("to", ""))
-        if other and isinstance(first, Refused) and first.code in _OTHER_FORM_MAY_WORK:
-            second = self._send(reply, index, {"to": f"+{other}"})
-            return second if isinstance(second, Delivered | Unknown) else first
-        return first
+    def parts(self, content: Content) -> tuple[Part, ...]:
+        return shaped(content, self.surface, self.compose, split=self.settings.split_long_answers)
 
-    def _send(self, reply: Reply, index: int, to: dict[str, str]) -> Outcome:
-        settings = self.settings
-        body = send_body(
-            reply, index, to=to, quote=settings.reply_context, language=settings.reminder_template_language
-        )
-        try:
-            return outcome(self._post(body), self.services.now())
-        except NotSent as error:
-            return Refused(reason=f"not sent ({error}): is api_base reachable?", action=Action.RETRY)
-        except MaybeSent as error:
-            return Unknown(reason=f"no answer: {error}")
+    def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
+        return self._sending.send(reply, index)
 
     def turn_started(self, message: Message) -> None:
         """Read receipt and "typing …" in one call (sheet §3.5)."""
-        answer = self._post(read_body(message.route["message_id"]))
+        answer = self._graph.send(bodies.encoded(bodies.read(message.route["message_id"])))
         if answer.status != 200:
             raise MaybeSent(f"HTTP {answer.status}")
+        if self.settings.seen_reaction:
+            self._sending.react(message.route, message.conversation.key, self.settings.seen_reaction)
 
     def check(self) -> Sequence[Finding]:
-        return findings(self.settings, self._get)
-
-    def _post(self, body: bytes) -> HttpAnswer:
-        url = self._url(f"{self.account}/messages")
-        return self.services.http.call("POST", url, body=body, headers=self._headers())
-
-    def _get(self, path: str, params: Mapping[str, str]) -> HttpAnswer:
-        return self.services.http.call("GET", self._url(path), params=params, headers=self._headers())
-
-    def _url(self, path: str) -> str:
-        return f"{self.settings.api_base.rstrip('/')}/{self.settings.api_version}/{path}"
-
-    def _headers(self) -> dict[str, str]:
-        token = self.settings.access_token.get_secret_value()
-        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        return findings(self.name, self.settings, self.services, self._graph)

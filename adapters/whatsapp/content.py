@@ -1,19 +1,22 @@
 """What one message says, by its type (sheet §2.2): one small reader each, in a table."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.errors import Malformed
 from adapters.payload import Json, at, objects, read_object, text
 from adapters.values import Media
 
+_LONGEST_ABOUT = 300
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What the model reads, and the attachments."""
+    """What the model reads, the attachments, and the id of what was tapped."""
 
     text: str = ""
     media: tuple[Media, ...] = ()
+    choice: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.text or self.media)
@@ -24,7 +27,19 @@ def content(message: Json) -> Content:
     that the type promises is missing (`interactive` was seen without it)."""
     kind = text(message, "type")
     reader = READERS.get(kind)
-    return reader(at(message, kind)) if reader else Content()
+    said = reader(at(message, kind)) if reader else Content()
+    return replace(said, text="\n".join(filter(None, [said.text, *_about(message)]))) if said else said
+
+
+def _about(message: Json) -> Iterator[str]:
+    """What the customer was looking at when writing: "is this still there?" cannot be answered without it. These
+    are not the platform's words either, and the model is to trust them no more than the customer's."""
+    if source := text(message, "referral", "source_type"):
+        shown = (text(message, "referral", name)[:_LONGEST_ABOUT] for name in ("headline", "body"))
+        named = " – ".join(filter(None, shown))
+        yield f"(came from this {source[:20]}: {named})" if named else f"(came from an {source[:20]})"
+    if product := text(message, "context", "referred_product", "product_retailer_id"):
+        yield f"(about the product {product[:_LONGEST_ABOUT]})"
 
 
 def _typed(body: Json) -> Content:
@@ -68,26 +83,39 @@ def _card(card: Json) -> str:
 
 
 def _interactive(reply: Json) -> Content:
+    """Of a kind that is not known here (a product, since August 2026), the title."""
     kind = text(reply, "type")
     if kind == "nfm_reply":
-        return Content(text="\n".join(_flow(text(reply, kind, "response_json"))))
-    return Content(text=text(reply, kind, "title")) if kind in ("button_reply", "list_reply") else Content()
+        fields = "\n".join(_flow(text(reply, kind, "response_json")))
+        return Content(text=fields or text(reply, kind, "body"))
+    return Content(text=text(reply, kind, "title"), choice=text(reply, kind, "id"))
 
 
 def _flow(response: str) -> Iterator[str]:
-    """The fields that the customer filled in; the answer of a flow is JSON within a string."""
+    """The fields that the customer filled in, those of an address one level down; the answer of a flow is JSON
+    within a string."""
     try:
         fields = read_object(response.encode("utf-8", "replace"))
     except Malformed:
         return
-    for name in fields:
-        value = text(fields, name)
-        if value and name != "flow_token":
-            yield f"{name}: {value}"
+    for name, value in fields.items():
+        inner = value if isinstance(value, dict) else {name: value}
+        for each in inner:
+            if (shown := _plain(inner[each])) and each != "flow_token":
+                yield f"{each}: {shown}"
+
+
+def _plain(value: Json) -> str:
+    """A value that a form can have, as text: words, numbers, yes or no, several of them."""
+    if isinstance(value, list):
+        return ", ".join(filter(None, map(_plain, value)))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _button(button: Json) -> Content:
-    return Content(text=text(button, "text"))
+    return Content(text=text(button, "text"), choice=text(button, "payload"))
 
 
 def _order(order: Json) -> Content:

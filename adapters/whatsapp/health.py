@@ -1,35 +1,38 @@
 """What `frontdesk check` asks Meta about one number, and what it tells the operator (sheet §3.7, §1.5)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from adapters.channel import Finding
+from adapters.channel import Finding, Services
 from adapters.http import HttpAnswer, MaybeSent, NotSent
-from adapters.payload import at, objects, text
+from adapters.payload import Json, at, objects, text
+from adapters.signing import hmac_sha256
 from adapters.whatsapp.errors import RULES
-from adapters.whatsapp.outbound import error_code
+from adapters.whatsapp.graph import Graph
 from adapters.whatsapp.settings import WhatsAppSettings
+from adapters.whatsapp.source import word
+from adapters.whatsapp.tokencheck import token_findings
+from adapters.whatsapp.verdict import error_code
 
-Get = Callable[[str, Mapping[str, str]], HttpAnswer]
-
-_FIELDS = "id,display_phone_number,verified_name,quality_rating,throughput,health_status"
+_FIELDS = (
+    "id,display_phone_number,verified_name,quality_rating,throughput,health_status,"
+    "whatsapp_business_manager_messaging_limit"
+)
 _PARAMETER = "set phone_number_id to the number's id (not the phone number, not the account's id), and api_version"
 _CONFIGURED = {"100": _PARAMETER, "33": _PARAMETER}
 """What these codes mean here: this request is fixed, so that only the configuration can be wrong."""
+_UPGRADED = 1000
+_MANAGEMENT = "; the token also needs whatsapp_business_management"
 
 
-def findings(settings: WhatsAppSettings, get: Get) -> Sequence[Finding]:
+def findings(channel: str, settings: WhatsAppSettings, services: Services, graph: Graph) -> Sequence[Finding]:
     """One line for each thing that was looked at. Never raises."""
     found = [_verify_token(settings)]
     try:
-        number = get(settings.phone_number_id, {"fields": _FIELDS})
-        found.append(_number(number))
-        if found[-1].ok:
-            found.append(_sending(number))
-            found.extend(_subscription(number, get))
+        found.extend(_number(settings, services, graph))
     except (NotSent, MaybeSent) as error:
         step = f"see that this machine reaches {settings.api_base} ({error})"
         found.append(Finding(what="Graph API", ok=False, next_step=step))
-    return found
+    return [*found, _sent(channel, settings, services)]
 
 
 def _verify_token(settings: WhatsAppSettings) -> Finding:
@@ -38,11 +41,22 @@ def _verify_token(settings: WhatsAppSettings) -> Finding:
     return Finding(what="verify token", ok=given, next_step=step)
 
 
-def _number(answer: HttpAnswer) -> Finding:
+def _number(settings: WhatsAppSettings, services: Services, graph: Graph) -> Iterator[Finding]:
+    number = graph.get(settings.phone_number_id, {"fields": _FIELDS})
     what = "access token and phone number id"
-    if answer.status == 200 and text(answer.json, "id"):
-        return Finding(what=what, ok=True)
-    return Finding(what=what, ok=False, next_step=_next_step(answer))
+    if number.status != 200 or not text(number.json, "id"):
+        yield Finding(what=what, ok=False, next_step=_next_step(number))
+        return
+    yield Finding(what=what, ok=True)
+    yield _sending(number.json)
+    yield from _quality(number.json)
+    yield from _throughput(settings, number.json)
+    yield from _app_secret(settings, graph)
+    app_id, told = token_findings(settings, services, graph)
+    yield from told
+    if account := _account(settings, number.json):
+        yield _subscription(account, app_id, graph)
+        yield from _template(settings, account, graph)
 
 
 def _next_step(answer: HttpAnswer) -> str:
@@ -55,25 +69,92 @@ def _next_step(answer: HttpAnswer) -> str:
     return f"{code} {known.meaning}: {_CONFIGURED.get(code, known.next_step)}"
 
 
-def _sending(answer: HttpAnswer) -> Finding:
-    """AVAILABLE, LIMITED or BLOCKED; absent for tokens that may not see it."""
-    can = text(answer.json, "health_status", "can_send_message")
+def _sending(number: Json) -> Finding:
+    """AVAILABLE, LIMITED or BLOCKED, with the codes of what is in the way; absent for tokens that may not see."""
+    health = at(number, "health_status")
+    can = word(health, "can_send_message")
+    errors = [error for entity in objects(health, "entities") for error in objects(entity, "errors")]
+    codes = ", ".join(dict.fromkeys(word(error, "error_code") for error in errors))
+    because = f" ({codes})" if codes else ""
     if can == "BLOCKED":
-        step = "open the number in WhatsApp Manager: its health status names what is blocked and why"
+        step = f"open the number in WhatsApp Manager: its health status names what is blocked and why{because}"
         return Finding(what="sending", ok=False, next_step=step)
-    return Finding(what=f"sending {can.lower()}" if can.isalpha() else "sending", ok=True)
+    return Finding(what=f"sending {can.lower()}{because}" if can.isalpha() else "sending", ok=True)
 
 
-def _subscription(answer: HttpAnswer, get: Get) -> Sequence[Finding]:
+def _quality(number: Json) -> Iterator[Finding]:
+    rating = word(number, "quality_rating")
+    if rating == "RED":
+        step = (
+            "customers block or report the number: write less, and to nobody who did not ask; Meta limits it next"
+        )
+        yield Finding(what="quality", ok=False, next_step=step)
+    elif rating.isalpha():
+        yield Finding(what=f"quality {rating.lower()}", ok=True)
+
+
+def _throughput(settings: WhatsAppSettings, number: Json) -> Iterator[Finding]:
+    """STANDARD or HIGH. A setting above what the number has is paid for with 130429."""
+    level = word(number, "throughput", "level")
+    if level == "STANDARD" and settings.throughput == _UPGRADED:
+        step = "Meta has not upgraded this number: set throughput to 80"
+        yield Finding(what="throughput", ok=False, next_step=step)
+    elif level.replace("_", "").isalpha():
+        hint = f", throughput = {_UPGRADED} would use it" if level == "HIGH" and settings.throughput < 100 else ""
+        yield Finding(what=f"throughput {level.lower()}{hint}", ok=True)
+
+
+def _app_secret(settings: WhatsAppSettings, graph: Graph) -> Iterator[Finding]:
+    """`appsecret_proof` is the token's HMAC with the app's secret, and any Graph call may carry it: a wrong one is
+    refused, and then no webhook would be verified either. Silent where the server does not speak of it."""
+    secret, token = settings.app_secret.get_secret_value(), settings.access_token.get_secret_value()
+    proof = hmac_sha256(secret, token.encode()).hex()
+    answer = graph.get(settings.phone_number_id, {"fields": "id", "appsecret_proof": proof})
+    if answer.status == 200:
+        yield Finding(what="app secret", ok=True)
+    elif "appsecret_proof" in text(answer.json, "error", "message"):
+        step = "set app_secret to the secret of the app that the access token belongs to (App settings, Basic)"
+        yield Finding(what="app secret", ok=False, next_step=step)
+
+
+def _account(settings: WhatsAppSettings, number: Json) -> str:
+    entities = objects(at(number, "health_status"), "entities")
+    found = next((text(each, "id") for each in entities if text(each, "entity_type") == "WABA"), "")
+    return settings.waba_id or (found if found.isalnum() else "")
+
+
+def _subscription(account: str, app_id: str, graph: Graph) -> Finding:
     """An app that is not subscribed gets the dashboard's tests, but no customer's message (sheet §8)."""
-    entities = objects(at(answer.json, "health_status"), "entities")
-    account = next((text(each, "id") for each in entities if text(each, "entity_type") == "WABA"), "")
-    if not account.isalnum():
-        return ()
-    listed = get(f"{account}/subscribed_apps", {})
+    what = "webhook subscription"
+    listed = graph.get(f"{account}/subscribed_apps", {})
     if listed.status != 200:
-        step = f"cannot be seen ({_next_step(listed)}); the token also needs whatsapp_business_management"
-        return (Finding(what="webhook subscription", ok=False, next_step=step),)
-    subscribed = any(True for _ in objects(listed.json, "data"))
+        step = f"cannot be seen ({_next_step(listed)}){_MANAGEMENT}; and waba_id must be the account's"
+        return Finding(what=what, ok=False, next_step=step)
+    apps = {text(each, "whatsapp_business_api_data", "id") for each in objects(listed.json, "data")}
+    subscribed = (app_id in apps if app_id and apps != {""} else bool(apps)) if apps else False
     step = "" if subscribed else f"subscribe the app: POST /{account}/subscribed_apps with this token"
-    return (Finding(what="webhook subscription", ok=subscribed, next_step=step),)
+    return Finding(what=what, ok=subscribed, next_step=step)
+
+
+def _template(settings: WhatsAppSettings, account: str, graph: Graph) -> Iterator[Finding]:
+    """A template that is not approved would only be refused when the first reminder is due."""
+    name, language = settings.reminder_template, settings.reminder_template_language
+    if not name:
+        return
+    listed = graph.get(f"{account}/message_templates", {"name": name, "fields": "name,language,status"})
+    if listed.status != 200:
+        yield Finding(what="reminder template", ok=False, next_step=f"{_next_step(listed)}{_MANAGEMENT}")
+        return
+    found = [each for each in objects(listed.json, "data") if text(each, "name") == name]
+    status = next((word(each, "status") for each in found if text(each, "language") == language), "missing")
+    step = "" if status == "APPROVED" else f"{name} in {language} is {status.lower()}: have it approved by Meta"
+    yield Finding(what="reminder template", ok=not step, next_step=step)
+
+
+def _sent(channel: str, settings: WhatsAppSettings, services: Services) -> Finding:
+    """This month's messages; beyond the first thousand delivered ones each costs money (sheet §4.2)."""
+    totals = services.meter.read(channel, month=f"{services.now():%Y-%m}")
+    sent = totals.get("messages", 0) + totals.get("templates", 0)
+    cap = settings.monthly_messages
+    step = "raise monthly_messages, or see why so many are sent" if cap and sent >= cap else ""
+    return Finding(what=f"{sent} messages sent this month", ok=not step, next_step=step)

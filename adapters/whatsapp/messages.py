@@ -1,50 +1,22 @@
-"""The items of the field `messages`: what customers wrote, and what became of our replies (sheet §2.1–§2.5)."""
+"""The items of `messages`: what customers wrote, and what only looks like it (sheet §2.1–§2.4).
 
+Text, media, taps, orders, places and cards start a turn. Reactions, edits, system changes and what the customer's
+app could not send never do.
+"""
+
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from adapters.payload import Json, at, objects, text
-from adapters.values import ControlEvent, DeliveryState, Event, Message, StatusUpdate
+from adapters.payload import Json, at, text
+from adapters.values import Control, ControlEvent, Event, Message
 from adapters.whatsapp.content import Content, content
-from adapters.whatsapp.errors import rule
-from adapters.whatsapp.source import Source, usable_id, word
+from adapters.whatsapp.source import Person, Source, first_code, person, usable_id, word
 
 _SYSTEM = frozenset({"user_changed_number", "user_changed_user_id", "customer_identity_changed"})
-_STATES = {state.value: state for state in DeliveryState}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """A customer. *user_id* is business-scoped and opaque; *phone* is digits, and absent for many since 2026."""
-
-    user_id: str
-    phone: str
-    name: str
-
-    @property
-    def peer(self) -> str:
-        """What the conversation is keyed by (sheet §2.4)."""
-        return self.user_id or self.phone
-
-
-def person(item: Json, people: Iterable[Json]) -> Person:
-    """Who sent *item*: joined with `contacts` by user id, then by phone, never by position, since the list may
-    have another order, lack profiles, or be missing."""
-    user_id, phone = text(item, "from_user_id"), text(item, "from")
-    contact = _contact(list(people), user_id, phone)
-    return Person(
-        user_id=user_id or text(contact, "user_id"),
-        phone=phone or text(contact, "wa_id"),
-        name=text(contact, "profile", "name"),
-    )
-
-
-def _contact(people: list[Json], user_id: str, phone: str) -> Json:
-    for name, wanted in (("user_id", user_id), ("wa_id", phone)):
-        for each in people:
-            if wanted and text(each, name) == wanted:
-                return each
-    return None
+_MOVES = frozenset({"user_changed_number", "user_changed_user_id"})
+_USER_ID = r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}"
+_MOVED = re.compile(rf"changed from ({_USER_ID}) to ({_USER_ID})\W*$")
+"""The end of a system message's body. The beginning holds the customer's own name, which may say anything."""
 
 
 def message(source: Source, item: Json, people: Iterable[Json]) -> Event:
@@ -55,6 +27,7 @@ def message(source: Source, item: Json, people: Iterable[Json]) -> Event:
     if kind == "system":
         return _system(source, item)
     sender = person(item, people)
+    source.aliases.learn(sender.phone, sender.user_id)
     said = content(item)
     return _said(source, item, sender, said) if said else _unanswered(source, item, kind, sender.peer)
 
@@ -73,12 +46,21 @@ def _said(source: Source, item: Json, sender: Person, said: Content) -> Event:
         sent_at=source.time(item),
         quoted=text(item, "context", "id"),
         kind=text(item, "type"),
-        route=_route(sender, text(item, "id")),
+        route=_route(sender, item, said),
     )
 
 
-def _route(sender: Person, message_id: str) -> dict[str, str]:
-    ways = {"to": sender.phone, "recipient": sender.user_id, "message_id": message_id}
+def _route(sender: Person, item: Json, said: Content) -> dict[str, str]:
+    """The ways to the customer; and what was tapped, and which advertisement led here, for whoever looks."""
+    ways = {
+        "to": sender.phone,
+        "recipient": sender.user_id,
+        "message_id": text(item, "id"),
+        "choice": said.choice,
+        "referral": word(item, "referral", "source_type"),
+        "referral_id": word(item, "referral", "source_id"),
+        "ctwa_clid": text(item, "referral", "ctwa_clid")[:512],
+    }
     return {name: value for name, value in ways.items() if value}
 
 
@@ -86,50 +68,45 @@ def _unanswered(source: Source, item: Json, kind: str, peer: str) -> ControlEven
     """A reaction, an edit, what the customer's app could not send: noted, and never answered."""
     match kind:
         case "reaction":
-            removed = "" if text(item, kind, "emoji") else "true"
-            return source.event("reaction", item, peer=peer, target=text(item, kind, "message_id"), removed=removed)
+            emoji = word(item, kind, "emoji")
+            removed = "" if emoji else "true"
+            target = text(item, kind, "message_id")
+            return source.event("reaction", item, peer=peer, target=target, emoji=emoji, removed=removed)
         case "edit" | "revoke":
             target = text(item, kind, "original_message_id")
             return source.event(f"message_{kind}", item, peer=peer, target=target)
+        case "interactive" if word(item, kind, "type") == "call_permission_reply":
+            reply = at(item, kind, "call_permission_reply")
+            said, until = word(reply, "response"), word(reply, "expiration_timestamp")
+            return source.event("call_permission", item, peer=peer, response=said, until=until)
         case _:
             unsupported = word(item, "unsupported", "type") or word(item, "type")
-            return source.event("unsupported_message", item, peer=peer, type=unsupported, code=_first_code(item))
+            return source.event("unsupported_message", item, peer=peer, type=unsupported, code=first_code(item))
 
 
 def _system(source: Source, item: Json) -> ControlEvent:
-    """A customer's number or user id changed. *previous* is the key of the conversation until then, where the
-    platform tells it: at first it stood in the text only (sheet §2.2)."""
+    """A customer's number or user id changed: the conversation goes on under the new one."""
     system = at(item, "system")
-    kind = text(system, "type")
-    now_known = text(system, "user_id") or text(system, "wa_id")
-    peer = now_known or text(item, "from_user_id") or text(item, "from")
-    before = text(system, "previous_user_id") or ("" if text(system, "user_id") else text(item, "from"))
-    previous = source.conversation(before) if before != peer else None
-    what = kind if kind in _SYSTEM else "system_message"
-    return source.event(what, item, peer=peer, previous=previous.key if previous else "")
+    kind = word(system, "type")
+    user_id = text(system, "user_id")
+    peer = user_id or text(system, "wa_id") or text(item, "from_user_id") or text(item, "from")
+    source.aliases.learn(text(system, "wa_id"), user_id)
+    previous = _previous(source, item, peer) if kind in _MOVES else ""
+    if previous:
+        return source.event(Control.IDENTITY_CHANGED, item, peer=peer, previous=previous, type=kind)
+    return source.event(kind if kind in _SYSTEM else "system_message", item, peer=peer)
 
 
-def status(source: Source, item: Json) -> Event:
-    """The platform's word on a message of ours; our key comes back as `biz_opaque_callback_data`."""
-    state = _STATES.get(text(item, "status"))
-    if state is None:
-        return source.event("unhandled_status", item, status=word(item, "status"))
-    code = _first_code(item)
-    return StatusUpdate(
-        channel=source.channel,
-        platform_id=text(item, "id"),
-        state=state,
-        at=source.time(item),
-        reply_key=text(item, "biz_opaque_callback_data"),
-        error=rule(code).reason(code) if code else "",
+def _previous(source: Source, item: Json, peer: str) -> str:
+    """What the conversation was keyed by until now: the user id that the platform names since August 2026, or that
+    its text ends with; else the sender's own, or the one known for the old number; else that number."""
+    system = at(item, "system")
+    moved = _MOVED.search(text(system, "body"))
+    ways = (
+        text(system, "previous_user_id"),
+        moved[1] if moved and moved[2] == text(system, "user_id") else "",
+        text(item, "from_user_id"),
+        source.aliases.user_id(text(item, "from")),
+        text(item, "from"),
     )
-
-
-def platform_error(source: Source, error: Json) -> ControlEvent:
-    """A fault of the whole number or account (sheet §2.5, last item)."""
-    code = word(error, "code")
-    return source.event("platform_error", code=code, reason=rule(code).reason(code))
-
-
-def _first_code(item: Json) -> str:
-    return next((word(error, "code") for error in objects(item, "errors")), "")
+    return next((each for each in ways if each != peer and usable_id(each)), "")

@@ -1,7 +1,10 @@
 """Three countries whose numbers have two forms, of which WhatsApp may know only the other (sheet §8)."""
 
 import re
+import threading
+from collections import OrderedDict
 
+REMEMBERED = 10_000
 _FORMS = (
     (re.compile(r"52(1?)(\d{10})"), "52", "1"),  # Mexico: 52 1 … as received, 52 … as dialled
     (re.compile(r"54(9?)(\d{10})"), "54", "9"),  # Argentina: 54 9 … for mobiles
@@ -17,3 +20,23 @@ def other_form(number: str) -> str | None:
     if found := _BRAZIL.fullmatch(number):
         return f"55{found[1]}{'' if found[2] else '9'}{found[3]}"
     return None
+
+
+class Forms:
+    """Which form of a number goes through, once that is known. Thread-safe; in this process only."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, str] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def of(self, number: str) -> tuple[str, str | None]:
+        """The form to try first, and the other if there is one."""
+        with self._guard:
+            first = self._known.get(number, number)
+        return first, other_form(first)
+
+    def learn(self, number: str, form: str) -> None:
+        with self._guard:
+            self._known[number] = form
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)

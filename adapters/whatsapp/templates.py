@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def template(name: str, language: str, words: str) -> Mapping[str, Any]:
-    """The `template` member of a send whose body has one variable, `{{1}}`, which *words* fill."""
-    filled = {"type": "text", "text": parameter(words)}
-    return {
-        "name": name,
-        "language": {"code": language},
-        "components": [{"type": "body", "parameters": [filled]}],
-    }
+def template(name: str, language: str, words: str, *, parameter_name: str = "") -> Mapping[str, Any]:
+    """The body of a send whose template has one variable, which *words* fill: `{{1}}`, or *parameter_name*.
+    Without *words* it has none."""
+    named = {"parameter_name": parameter_name} if parameter_name else {}
+    filled = {"type": "text", **named, "text": parameter(words)}
+    components = [{"type": "body", "parameters": [filled]}] if filled["text"] else []
+    content = {"name": name, "language": {"code": language}, **({"components": components} if components else {})}
+    return {"type": "template", "template": content}
 
 
 def parameter(words: str) -> str:

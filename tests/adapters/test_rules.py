@@ -11,7 +11,7 @@ from adapters.values import Action, Refused, Unknown
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("status", [200, 204, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [200, 204, 408, 500, 502, 503, 504, 599])
 def test_what_may_have_been_heard_is_unknown(status: int) -> None:
     assert isinstance(uncoded(HttpAnswer(status, {}, b""), NOW), Unknown)
 

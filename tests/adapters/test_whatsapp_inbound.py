@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from adapters.values import ControlEvent, DeliveryState, Media, Message, StatusUpdate
-from tests.adapters.whatsapp_kit import ANA, NUMBER, PHONE, WhatsAppKit, envelope, item, text_item
+from adapters.values import Control, ControlEvent, DeliveryState, Media, Message, StatusUpdate
+from tests.adapters.whatsapp_kit import ANA, PHONE, WhatsAppKit, envelope, item, text_item
 
 
 def status(state: str = "delivered", **fields: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class TestContent(WhatsAppKit):
             ({"kind": "revoke", "revoke": {"original_message_id": "wamid.1"}}, "message_revoke"),
             ({"kind": "unsupported", "errors": [{"code": 131051}]}, "unsupported_message"),
             ({"kind": "interactive"}, "unsupported_message"),
-            ({"kind": "interactive", "interactive": {"type": "call_permission_reply"}}, "unsupported_message"),
+            ({"kind": "interactive", "interactive": {"type": "call_permission_reply"}}, "call_permission"),
             ({"kind": "request_welcome"}, "unsupported_message"),
             ({"kind": "text", "text": {"body": ""}}, "unsupported_message"),
             ({"kind": "text", "text": {"body": "x"}, "group_id": "g="}, "group_message"),
@@ -88,15 +88,16 @@ class TestContent(WhatsAppKit):
         system = {"type": "user_changed_number", "wa_id": "447700900999", "body": "…"}
         change = {"id": "w", "from": PHONE, "timestamp": "1", "type": "system", "system": system}
         event = self.control(envelope({"messages": [change]}))
-        assert event.what == "user_changed_number"
+        assert event.what == Control.IDENTITY_CHANGED
         assert event.conversation is not None
-        assert (event.conversation.peer, event.detail["previous"]) == ("447700900999", f"shop:{NUMBER}:{PHONE}")
+        assert (event.conversation.peer, event.detail["previous"]) == ("447700900999", PHONE)
 
     def test_a_changed_user_id_names_the_conversation_until_then(self) -> None:
         system = {"type": "user_changed_user_id", "user_id": "GB.2", "previous_user_id": "GB.1", "wa_id": PHONE}
         event = self.control(envelope({"messages": [{"id": "w", "type": "system", "system": system}]}))
         assert event.conversation is not None
-        assert (event.conversation.peer, event.detail["previous"]) == ("GB.2", f"shop:{NUMBER}:GB.1")
+        assert (event.what, event.conversation.peer) == (Control.IDENTITY_CHANGED, "GB.2")
+        assert event.detail == {"previous": "GB.1", "type": "user_changed_user_id"}
 
 
 class TestPeople(WhatsAppKit):
@@ -201,7 +202,7 @@ class TestStatuses(WhatsAppKit):
     def test_a_failed_status_tells_why_and_what_to_do(self) -> None:
         update = self.told(status("failed", errors=[{"code": 131047, "title": "Re-engagement message"}]))
         assert update.state is DeliveryState.FAILED
-        assert update.error.startswith("131047 more than 24 hours")
+        assert update.error.startswith("131047: more than 24 hours")
         assert "template" in update.error
 
     def test_statuses_keep_the_order_they_came_in(self) -> None:
@@ -234,10 +235,18 @@ class TestThreads(WhatsAppKit):
         assert len(events) == 3
 
     @pytest.mark.parametrize("kind", ["control_passed", "control_taken"])
-    def test_a_handover_tells_the_new_owner(self, kind: str) -> None:
-        value = {"sender": {"phone_number": "+" + PHONE}, "type": kind, kind: {"new_owner_role": "ai_agent"}}
+    @pytest.mark.parametrize(
+        ("owner", "what"),
+        [
+            ("ai_agent", Control.HUMAN_TOOK_OVER),
+            ("escalation", Control.HUMAN_TOOK_OVER),
+            ("customer_service", Control.HUMAN_LEFT),
+        ],
+    )
+    def test_a_handover_silences_the_bot_or_lets_it_speak(self, kind: str, owner: str, what: str) -> None:
+        value = {"sender": {"phone_number": "+" + PHONE}, "type": kind, kind: {"new_owner_role": owner}}
         event = self.control(envelope(value, field="messaging_handovers"))
-        assert (event.what, event.detail) == (kind, {"new_owner": "ai_agent"})
+        assert (event.what, event.detail) == (what, {"new_owner": owner, "type": kind})
         assert event.conversation is not None
         assert event.conversation.peer == PHONE
 
@@ -254,11 +263,14 @@ class TestThreads(WhatsAppKit):
             "text": {"body": "x"},
         }
         event = self.control(envelope({"message_echoes": [echo]}, field="smb_message_echoes"))
-        assert event.what == "staff_message"
+        assert event.what == Control.HUMAN_TOOK_OVER
         assert event.conversation is not None
         assert event.conversation.peer == PHONE
 
     def test_a_stopped_subscription_to_marketing_is_noted(self) -> None:
         wish = {"wa_id": PHONE, "user_id": ANA, "category": "marketing_messages", "value": "stop"}
         event = self.control(envelope({"user_preferences": [wish]}, field="user_preferences"))
-        assert (event.what, event.detail) == ("marketing_preference", {"value": "stop"})
+        assert (event.what, event.detail) == (
+            "marketing_preference",
+            {"value": "stop", "category": "marketing_messages"},
+        )

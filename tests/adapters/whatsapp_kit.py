@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
-from adapters.channel import Channel
+from adapters.channel import Channel, Services
+from adapters.throttle import MemoryThrottle
 from adapters.values import ControlEvent, Event, Request
 from adapters.whatsapp import WhatsApp
 from tests.contracts.channel_kit import ChannelKit
@@ -78,6 +80,11 @@ class WhatsAppKit(ChannelKit):
     private = (SECRET, TOKEN, VERIFY)
     temporary_code = "131056"
     permanent_code = "131026"
+
+    def services(self, patience: float = 5) -> Services:
+        """Time flies between two sends, so that only the tests of the rates meet them."""
+        minutes = (datetime(2026, 11, 20, tzinfo=UTC) + timedelta(minutes=each) for each in count())
+        return replace(super().services(patience), throttle=MemoryThrottle(lambda: next(minutes)))
 
     def text_webhook(self, text: str = "hello", *, message_id: str = "m-1", user: str = "u-1") -> Request:
         person = "GB." + re.sub(r"\W", "", user)
