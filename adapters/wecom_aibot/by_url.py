@@ -6,10 +6,12 @@ watch on the time, or, where nobody knows the stream any more, an apology.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters.channel import Services
+from adapters.crypto import BadContent
 from adapters.files import NoFile
 from adapters.payload import Json, at, text
 from adapters.shared import Growing
@@ -26,11 +28,12 @@ from adapters.values import (
     Response,
 )
 from adapters.wecom_aibot import cards, words
-from adapters.wecom_aibot.carrying import Load, load_of, numbered
+from adapters.wecom_aibot.carrying import Load, load_of, numbered, with_names
 from adapters.wecom_aibot.envelope import Callback
 from adapters.wecom_aibot.growing import AnswerWriting
 from adapters.wecom_aibot.inbound import POLL, Inbound
 from adapters.wecom_aibot.names import Names
+from adapters.wecom_aibot.pictures import problems
 from adapters.wecom_aibot.response import ResponseUrl
 from adapters.wecom_aibot.settings import WeComAiBotSettings
 from adapters.wecom_aibot.shown import Shown, ended_early, loaded, stream
@@ -60,7 +63,9 @@ class UrlMode:
         return self._callback
 
     def verify(self, request: Request) -> None:
-        self._callback.open(request)
+        """What is unreadable after the receive id, which is proven by then, is `parse`'s to say."""
+        with suppress(BadContent):
+            self._callback.open(request)
 
     def parse(self, request: Request) -> Sequence[Event]:
         opened = self._callback.open(request)
@@ -146,11 +151,21 @@ class UrlMode:
         )
 
     def send(self, reply: Reply, index: int, *, again: bool) -> Outcome:
+        """The first part of a load sends it. A picture that cannot be shown is named in the text, and refused at
+        its own part, so that an operator hears of it."""
         load = load_of(reply.parts, index)
-        if not load.content.strip() and not load.images:
+        if not load.content.strip() and not load.attachments:
             return Refused(reason="44004 empty text: it is never sent", action=Action.GIVE_UP, code="44004")
-        if index > load.first:
-            return Delivered(platform_id=reply.route.get("stream", ""))
+        if index == load.first:
+            outcome = self._load(reply, load, again=again)
+            if not isinstance(outcome, Delivered):
+                return outcome
+        attachment = reply.parts[index].attachment
+        if attachment and (problem := problems(load.parts, self._services.files).get(attachment)):
+            return Refused(reason=problem, action=Action.GIVE_UP)
+        return Delivered(platform_id=reply.route.get("stream", ""))
+
+    def _load(self, reply: Reply, load: Load, *, again: bool) -> Outcome:
         if load.number == 0:
             return self._by_stream(reply, load) or self._late(reply, load, again=again)
         if load.number == 1 and self._finished_by(reply):
@@ -169,9 +184,10 @@ class UrlMode:
         growing = self._services.growth.read(name)
         if growing is None:
             return _not_open_yet() if now - _heard_at(reply) < OPENING else None
+        unsendable = problems(load.parts, self._services.files)
         final = Shown(
-            content=load.content,
-            images=load.images,
+            content=with_names(load.content, tuple(unsendable)),
+            images=tuple(each.file for each in load.attachments if each not in unsendable),
             choices=load.choices,
             by=reply.key,
             lang=words.lang_of(load.content),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.text import utf8_bytes
-from adapters.values import Choice, Part
+from adapters.values import Attachment, Choice, Part
 from adapters.wecom_aibot.shown import LIMIT, MOST_IMAGES, clipped
 
 _GAP = "\n\n"
@@ -31,10 +31,8 @@ class Load:
         return next((part.choices for part in reversed(self.parts) if part.choices), ())
 
     @property
-    def images(self) -> tuple[str, ...]:
-        """The names of the operator's files."""
-        found = (part.attachment for part in self.parts)
-        return tuple(each.file for each in found if each and each.file)
+    def attachments(self) -> tuple[Attachment, ...]:
+        return tuple(part.attachment for part in self.parts if part.attachment)
 
 
 def load_of(parts: Sequence[Part], index: int) -> Load:
@@ -61,6 +59,10 @@ def _loads(parts: Sequence[Part]) -> list[tuple[int, int]]:
 def numbered(load: Load) -> str:
     """The text of *load* where there are neither buttons nor pictures: choices as numbered lines, files by name."""
     lines = [f"{number}. {each.title}" for number, each in enumerate(load.choices, 1)]
-    files = [f"📎 {each.name or each.file}" for part in load.parts if (each := part.attachment)]
-    blocks = (load.content, "\n".join(lines), "\n".join(files))
-    return clipped(_GAP.join(block for block in blocks if block))
+    return with_names("\n\n".join(filter(None, [load.content, "\n".join(lines)])), load.attachments)
+
+
+def with_names(content: str, attachments: Sequence[Attachment]) -> str:
+    """*content*, and below it the files that cannot be shown."""
+    files = "\n".join(f"📎 {each.name or each.file}" for each in attachments)
+    return clipped(_GAP.join(filter(None, [content, files])))
