@@ -71,7 +71,17 @@ def _reads_on() -> bool:
     return clock is not None
 
 
+def _may_send(sock: socket.socket) -> None:
+    """A large body (pictures, a recording) takes longer than connecting, whose limit the socket has till then."""
+    if clock := _clock.get():
+        sock.settimeout(max(0.001, clock.until - time.monotonic()))
+
+
 class _TimedSocket(socket.socket):
+    def sendall(self, *args: Any) -> None:
+        _may_send(self)
+        super().sendall(*args)
+
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         while True:
             _wait_at_most(self)
@@ -83,6 +93,10 @@ class _TimedSocket(socket.socket):
 
 
 class _TimedTlsSocket(ssl.SSLSocket):
+    def send(self, *args: Any) -> int:
+        _may_send(self)
+        return super().send(*args)
+
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         while True:
             _wait_at_most(self)

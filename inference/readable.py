@@ -15,10 +15,10 @@ def readable(text: str) -> str:
     """*text* as a customer may see it: without thoughts (a server without its reasoning parser leaves them in the
     content), without Harmony markup and what follows it (vLLM sheet §0.8), without calls, control characters or
     lone surrogates."""
-    text = _THOUGHT.sub("", text)
+    text = _THOUGHT.sub("", _CONTROL.sub("", text))
     text = text.rsplit(_THOUGHT_ENDS, 1)[-1]  # chat templates that open the thought themselves
     text = _CALL.sub("", text.split("<|", 1)[0])
-    return _CONTROL.sub("", without_surrogates(text)).strip()
+    return without_surrogates(text).strip()
 
 
 def without_surrogates(text: str) -> str:
@@ -29,6 +29,7 @@ def without_surrogates(text: str) -> str:
 def decided(text: str) -> str:
     """The beginning of a growing *text* that means the same whatever follows: without a last `<thi` that may become
     a mark, or the first half of a surrogate pair."""
+    text = _CONTROL.sub("", text)
     at = text.rfind("<", max(0, len(text) - _LONGEST_MARK))
     if at >= 0 and any(mark.startswith(text[at:]) for mark in _MARKS):
         text = text[:at]

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from bot.sandbox.model_exchange import Behaviour, Exchange, Json, Reply, behaves
 from bot.sandbox.model_faults import BEHAVIOURS
+from bot.sandbox.model_parts import BadPart, Recording, check, recording
 
 METRICS = """\
 # TYPE vllm:admission_rejections_total counter
@@ -39,12 +40,15 @@ class Call:
 
 
 class ScriptedModelServer:
-    """An OpenAI-compatible server on a thread: `/v1/chat/completions`, `/v1/models`, `/health`, `/version`.
+    """An OpenAI-compatible server on a thread: `/v1/chat/completions`, `/v1/audio/transcriptions`, `/v1/models`,
+    `/health`, `/version`.
 
     *reply* is a text, or a callable from the request's body to it. *delay* is waited before the first token,
     *token_delay* after each (seconds: a stage direction). *requests* are the parsed bodies of all completions asked
     for, *calls* everything. *script* gives the next requests' behaviours; *usually* is for all others. While *hold*
     is cleared, answers are kept back. *health* is what `/health` answers; *adapters* are listed beside *name*.
+    *sees*: it takes pictures. *transcript* is what every recording says; *recordings* are those that came in. They
+    meet the same behaviours as the completions.
     """
 
     def __init__(
@@ -63,6 +67,9 @@ class ScriptedModelServer:
         self.delay = delay
         self.token_delay = 0.0
         self.health = 200
+        self.sees = True
+        self.transcript: str | Callable[[Recording], str] = "Where is my parcel?"
+        self.recordings: list[Recording] = []
         self.adapters: list[str] = []
         self.max_model_len = 131072
         self.metrics = METRICS
@@ -201,16 +208,42 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/v1/audio/transcriptions":
+            return self._transcribe(content)
         try:
             body = json.loads(content)
         except ValueError:
-            return self._received({}).error(400, "the body is not JSON", "Bad Request")
+            body = None
+        if not isinstance(body, dict):
+            return self._received({}).error(400, "the body is not a JSON object", "Bad Request")
         exchange = self._received(body)
         if self.path != "/v1/chat/completions":
             return exchange.answer(404, {"detail": "Not Found"})
         if not self._admitted():
             return exchange.answer(401, {"error": "Unauthorized"})
+        try:
+            check(body, name=self.server.scripted.name, sees=self.server.scripted.sees)
+        except BadPart as bad:
+            return exchange.error(400, str(bad), "BadRequestError")
         return self.server.scripted.next_behaviour()(exchange)
+
+    def _transcribe(self, content: bytes) -> None:
+        scripted = self.server.scripted
+        try:
+            heard = recording(self.headers.get("Content-Type", ""), content)
+        except BadPart as bad:
+            return self._received({}).error(400, str(bad), "BadRequestError")
+        exchange = self._received({**heard.fields, "file": heard.name})
+        if not self._admitted():
+            return exchange.answer(401, {"error": "Unauthorized"})
+        scripted.recordings.append(heard)
+        behaviour = scripted.next_behaviour()
+        if behaviour is not behaves:
+            return behaviour(exchange)
+        said = scripted.transcript if isinstance(scripted.transcript, str) else scripted.transcript(heard)
+        if scripted.delay and exchange.wait(scripted.delay):
+            return exchange.cut()
+        return exchange.answer(200, {"text": said, "usage": {"type": "duration", "seconds": 3}})
 
     def _received(self, body: Json) -> Exchange:
         headers = {name.lower(): value for name, value in self.headers.items()}

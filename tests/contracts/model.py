@@ -8,12 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 
 import pytest
 
 from inference.errors import ContextTooLong, ModelBusy, ModelError, ModelFailed, ModelRefused
-from inference.values import ChatMessage, Completion, Model, ToolSpec
+from inference.values import ChatMessage, Completion, Model, Show, ToolSpec
 
 SECRET = "my card number is 4111 1111"
 
@@ -61,6 +61,21 @@ class AnyStage(ABC):
             tools=tools,
         )
 
+    def watch(
+        self, *messages: ChatMessage, show: Show | None = None, tools: Sequence[ToolSpec] = ()
+    ) -> tuple[list[str], Completion]:
+        """Asks; what was shown meanwhile, and what came of it."""
+        shown: list[str] = []
+        completion = self.model.complete(
+            messages or (said(self.cue),),
+            conversation="whatsapp:1:2",
+            deadline=timedelta(seconds=60),
+            max_tokens=512,
+            tools=tools,
+            show=show or shown.append,
+        )
+        return shown, completion
+
 
 class Stage(AnyStage):
     """A model that says what it is told to."""
@@ -72,6 +87,10 @@ class Stage(AnyStage):
     @abstractmethod
     def dwell(self, delay: timedelta) -> None:
         """Every answer takes *delay* from now on."""
+
+    @abstractmethod
+    def dawdle(self, pause: timedelta) -> None:
+        """Every piece of an answer takes *pause* from now on."""
 
     @abstractmethod
     def heard(self) -> list[list[tuple[str, str]]]:
@@ -150,8 +169,59 @@ class AnswersContract:
         stage.ask()
         assert stage.model.available()
 
+    def test_what_is_shown_while_it_writes_grows_into_the_answer(self, stage: AnyStage) -> None:
+        stage.say("one two three four five six seven eight nine ten")
+        stage.ask()  # now it is known that its thoughts stand apart
+        shown, completion = stage.watch()
+        assert shown
+        assert all(later.startswith(sooner) and later != sooner for sooner, later in pairwise(shown))
+        assert completion.text.startswith(shown[-1])
+        assert completion.text == "one two three four five six seven eight nine ten"
+
+    def test_whoever_watches_may_fail_and_the_answer_is_whole(self, stage: AnyStage) -> None:
+        calls: list[str] = []
+
+        def fail(text: str) -> None:
+            calls.append(text)
+            raise ValueError(text)
+
+        stage.say("Your parcel leaves today.")
+        stage.ask()
+        assert stage.watch(show=fail)[1].text == "Your parcel leaves today."
+        assert len(calls) == 1
+
 
 class ModelContract(AnswersContract):
+    @pytest.mark.parametrize(
+        ("raw", "answer"),
+        [
+            ("<think>They want their money.</think>It is on its way.", "It is on its way."),
+            ("It is <b>on</b> its way.<|start|>assistant<|channel|>analysis", "It is <b>on</b> its way."),
+            ("On<tool_call>{}</tool_call> its way.", "On its way."),
+        ],
+    )
+    def test_neither_thoughts_nor_markup_are_shown_nor_the_beginning_of_any(
+        self, stage: Stage, raw: str, answer: str
+    ) -> None:
+        stage.ask()
+        stage.say(raw)
+        stage.dawdle(timedelta(seconds=0.16))
+        shown, completion = stage.watch()
+        assert completion.text == answer
+        assert len(shown) > 1
+        assert all(answer.startswith(text) for text in shown)
+
+    def test_a_text_is_shown_while_it_is_written_and_not_when_all_is_done(self, stage: Stage) -> None:
+        stage.ask()
+        stage.say("one two three four five")
+        stage.dawdle(timedelta(seconds=0.2))
+        times: list[float] = []
+        started = time.monotonic()
+        stage.watch(show=lambda _: times.append(time.monotonic() - started))
+        took = time.monotonic() - started
+        assert times[0] < took / 2
+        assert 2 < len(times) <= took / 0.1 + 1
+
     def test_the_model_hears_every_message_in_order_and_unchanged(self, stage: Stage) -> None:
         messages = [said("规则 {a}", "system"), said("一\n二\t✅ 👩‍👧"), said("", "assistant"), said('"\\ \u2028')]
         stage.ask(*messages)

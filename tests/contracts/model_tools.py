@@ -67,3 +67,9 @@ class ToolContract:
         stage.say("Your parcel leaves today.")
         completion = stage.ask(tools=[ORDER_STATUS])
         assert (completion.text, completion.tool_calls) == ("Your parcel leaves today.", ())
+
+    def test_nothing_is_shown_of_an_answer_that_calls_a_tool(self, stage: ToolStage) -> None:
+        stage.call("A1024")
+        shown, completion = stage.watch(tools=[ORDER_STATUS])
+        assert completion.tool_calls
+        assert shown == []

@@ -27,6 +27,9 @@ class TwinStage(Stage):
     def dwell(self, delay: timedelta) -> None:
         self.model.delay = delay
 
+    def dawdle(self, pause: timedelta) -> None:
+        self.model.pace = pause
+
     def fail(self, error: type[ModelError]) -> None:
         self.model.script(error("as scripted"))
 

@@ -44,6 +44,9 @@ class ServerStage(Stage):
     def dwell(self, delay: timedelta) -> None:
         self.server.delay = delay.total_seconds()
 
+    def dawdle(self, pause: timedelta) -> None:
+        self.server.token_delay = pause.total_seconds()
+
     def fail(self, error: type[ModelError]) -> None:
         self.server.script(self.FAILS[error])
 
