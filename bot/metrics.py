@@ -11,7 +11,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -21,9 +21,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from adapters.meter import MemoryMeter, Meter
+from adapters.meter import Meter
 from bot.accounts import Accounts
-from sessions.alarms import MemoryAlarms
 from sessions.errors import StoreDown
 from sessions.inbox import Inbox
 
@@ -36,6 +35,12 @@ _own = CollectorRegistry()
 
 webhooks_total = Counter(
     "frontdesk_webhooks", "Webhook requests by what became of them", ("channel", "result"), registry=_own
+)
+received_total = Counter(
+    "frontdesk_received",
+    "What came over a long connection, by what became of it",
+    ("channel", "result"),
+    registry=_own,
 )
 accept_seconds = Histogram(
     "frontdesk_accept_seconds", "From a request's arrival to its answer", ("channel",), registry=_own, buckets=_FAST
@@ -201,8 +206,8 @@ class Shown:
     """What is looked up at scrape time, since every process would tell the same."""
 
     inbox: Inbox
-    accounts: Accounts = field(default_factory=lambda: Accounts(MemoryAlarms()))
-    meter: Meter = field(default_factory=MemoryMeter)
+    accounts: Accounts
+    meter: Meter
     channels: Sequence[str] = ()
 
 

@@ -23,13 +23,14 @@ from adapters.feishu import Feishu
 from adapters.files import Folder
 from adapters.http import PlatformHttp
 from adapters.telegram import Telegram
-from adapters.tokens import TokenStore
+from adapters.tokens import MemoryTokenStore, TokenStore
 from adapters.wecom import WeComApp
 from adapters.whatsapp import WhatsApp
 from bot import config as configuration
 from bot import metrics
 from bot.accounts import Accounts
 from bot.config import Config
+from bot.connect import Connector, Rhythm
 from bot.controls import Controls
 from bot.edge.web import create_app
 from bot.intake import Intake
@@ -53,11 +54,12 @@ from inference.tools.loop import Toolbox
 from inference.transcription import Transcriber
 from inference.values import Knowledge
 from inference.vllm import Attempt, VllmModel
-from sessions.alarms import MemoryAlarms
+from sessions.alarms import RedisAlarms
 from sessions.engine import RedisInbox
 from sessions.errors import StoreDown
 from sessions.growth import RedisGrowth
 from sessions.inbox import Inbox
+from sessions.leader import Leader
 from sessions.meter import RedisMeter
 from sessions.schedule import RedisSchedule, Schedule
 from sessions.store import RedisStore
@@ -74,11 +76,12 @@ PLATFORMS: Mapping[str, type[Channel[Any]]] = {
     "telegram": Telegram,
 }
 
-Role = Literal["web", "worker", "tool"]
+Role = Literal["web", "worker", "connect", "tool"]
 
 PATIENCE: Mapping[Role, timedelta] = {
     "web": timedelta(seconds=0.18),  # then the platform is told 503, within 300 ms
     "worker": timedelta(seconds=5),
+    "connect": timedelta(seconds=2),
     "tool": timedelta(seconds=5),
 }
 
@@ -134,7 +137,7 @@ def open_desk(config: Config, redis_url: str, *, role: Role) -> Desk:
             session_ttl=config.sessions.ttl,
         ),
         schedule=schedule,
-        accounts=Accounts(MemoryAlarms()),
+        accounts=Accounts(RedisAlarms(store)),
         services=services,
         channels=build_channels(config, services),
         assistants=build_assistants(config, Reminders(schedule)),
@@ -301,6 +304,18 @@ def worker_of(desk: Desk) -> Worker:
     )
 
 
+def connects(config: Config) -> bool:
+    """Whether any channel, as it is configured, needs a long connection."""
+    channels = build_channels(config, lone_services(config, MemoryTokenStore()))
+    return any(channel.connection() is not None for channel in channels.values())
+
+
+def connector_of(desk: Desk) -> Connector:
+    """The holder of this process's long connections."""
+    metrics.share(desk.config.server.data_dir / "metrics")
+    return Connector(desk.channels, desk.intake(), lambda name: Leader(desk.store, name, lease=Rhythm().lease))
+
+
 def build_voices(desk: Desk) -> dict[str, TurnVoice]:
     """Each assistant, and what it can take in beside text."""
     speech = desk.config.model.transcription
@@ -319,4 +334,4 @@ def build_voices(desk: Desk) -> dict[str, TurnVoice]:
 
 
 def _connections(config: Config, role: Role) -> int:
-    return {"web": config.server.threads + 4, "worker": 128, "tool": 4}[role]
+    return {"web": config.server.threads + 4, "worker": 128, "connect": 32, "tool": 4}[role]

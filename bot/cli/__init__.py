@@ -8,6 +8,7 @@ import click
 from bot.cli.bench import bench
 from bot.cli.chat import chat
 from bot.cli.check import check
+from bot.cli.connect import connect
 from bot.cli.deadletter import deadletter
 from bot.cli.exits import MEANINGS, OK
 from bot.cli.faults import explained
@@ -34,7 +35,7 @@ EXIT_CODES = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.i
 @click.version_option(package_name="frontdesk", prog_name="frontdesk")
 @click.pass_context
 def frontdesk(context: click.Context, config: Path | None) -> None:
-    """A front desk for WhatsApp, WeCom and DingTalk, answered by your own model.
+    """A front desk for WhatsApp, WeCom, DingTalk, Feishu and Telegram, answered by your own model.
 
     \b
     Start here; nothing needs to be configured:
@@ -45,12 +46,13 @@ def frontdesk(context: click.Context, config: Path | None) -> None:
       frontdesk check                             is everything reachable, and what to do if not
       frontdesk run                               all in one
       frontdesk web    and    frontdesk worker    as processes of their own
+      frontdesk connect                           beside them, for channels with a long connection
     """
     default = Path("frontdesk.toml")
     context.obj = config or (default if default.is_file() else None)
 
 
-for command in (run, web, worker, check, sandbox, model, chat, deadletter, bench):
+for command in (run, web, worker, connect, check, sandbox, model, chat, deadletter, bench):
     frontdesk.add_command(command)
 
 

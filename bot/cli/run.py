@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def run(config: Path | None) -> None:
     """Start everything, and keep it running.
 
-    The web process, a worker, and Redis if none is configured. Without any configuration it also plays the
-    platforms, with a page to write as a customer: open the address that it prints. What dies is started again;
-    SIGTERM or Ctrl-C stops all in order within 30 seconds.
+    The web process, a worker, what holds long connections, and Redis if none is configured. Without any
+    configuration it also plays the platforms, with a page to write as a customer: open the address that it prints.
+    What dies is started again; SIGTERM or Ctrl-C stops all in order within 30 seconds.
 
     \b
     Examples:
@@ -71,15 +71,18 @@ def run(config: Path | None) -> None:
 
 
 def desk_programs(settings: "Config") -> Iterator["Program"]:
-    """The worker, then the web process: stopping goes the other way round, so that nothing new comes in while the
+    """The worker, then the ways in: stopping goes the other way round, so that nothing new comes in while the
     running turns finish. The kernel tells gunicorn to quit, which takes its workers along, and kills the worker,
     whose turns are safe."""
     from bot.supervisor import Program
+    from bot.wiring import connects
 
     place = ["--config", str(settings.path)] if settings.path else []
     ours = [sys.executable, "-m", "bot.cli", *place]
     final = frozenset([CONFIG])
     yield Program(name="worker", command=[*ours, "worker"], grace=timedelta(seconds=28), final=final)
+    if connects(settings):
+        yield Program(name="connect", command=[*ours, "connect"], grace=timedelta(seconds=10), final=final)
     yield Program(name="web", command=[*ours, "web"], grace=timedelta(seconds=3), final=final, death=signal.SIGQUIT)
 
 

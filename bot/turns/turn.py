@@ -23,7 +23,6 @@ from bot.turns.pull import Puller, is_notice
 from bot.turns.reminders import is_reminder
 from bot.turns.rules import TurnRules
 from bot.turns.shaping import shaped, window_closed
-from sessions.alarms import MemoryAlarms
 from sessions.inbox import Inbox, StoredReply, Turn
 
 Announce = Callable[[Channel[Any], Message], AbstractContextManager[object]]
@@ -42,7 +41,7 @@ class TurnEngine:
         rules: TurnRules,
         *,
         announce: Announce,
-        accounts: Accounts | None = None,
+        accounts: Accounts,
         puller: Puller | None = None,
         hosts: Collection[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -53,7 +52,7 @@ class TurnEngine:
         self._voices = voices
         self._rules = rules
         self._announce = announce
-        self._accounts = accounts or Accounts(MemoryAlarms())
+        self._accounts = accounts
         self._puller = puller
         self._hosts = hosts
         self._now = now

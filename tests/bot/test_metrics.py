@@ -10,7 +10,10 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapters.meter import MemoryMeter
 from bot import metrics
+from bot.accounts import Accounts
+from sessions.alarms import MemoryAlarms
 from sessions.errors import StoreDown
 from sessions.inbox import Depths
 from sessions.memory import MemoryInbox
@@ -26,8 +29,8 @@ metrics.turn_seconds.observe(0.02)
 metrics.turns_running.set(int(sys.argv[2]))
 """
 SHOWING = """
-from sessions.memory import MemoryInbox
-sys.stdout.buffer.write(metrics.render(metrics.Shown(inbox=MemoryInbox())))
+from tests.bot.test_metrics import rendered
+sys.stdout.buffer.write(rendered())
 """
 WAITING = """
 print("counted", flush=True)
@@ -134,26 +137,30 @@ class DownInbox(MemoryInbox):
         raise StoreDown("gone")
 
 
+def rendered(inbox: MemoryInbox | None = None) -> bytes:
+    """What `/metrics` shows of one channel, `shop`."""
+    inbox = inbox or MemoryInbox()
+    accounts = Accounts(MemoryAlarms(inbox.memory))
+    return metrics.render(metrics.Shown(inbox=inbox, accounts=accounts, meter=MemoryMeter(), channels=("shop",)))
+
+
 def test_without_a_folder_a_process_shows_its_own_values() -> None:
     metrics.resends_total.labels("own", "keyed").inc(3)
 
-    assert (
-        samples(metrics.render(metrics.Shown(inbox=MemoryInbox())).decode())["frontdesk_resends_total.own.keyed"]
-        == 3
-    )
+    assert samples(rendered().decode())["frontdesk_resends_total.own.keyed"] == 3
 
 
 def test_a_scrape_while_the_store_is_down_says_so_and_shows_the_rest() -> None:
-    found = samples(metrics.render(metrics.Shown(inbox=DownInbox())).decode())
+    found = samples(rendered(DownInbox()).decode())
 
     assert found["frontdesk_store_up"] == 0
     assert "frontdesk_inbox_depth.ready" not in found
     assert "frontdesk_leases_lost_total" in found
-    assert samples(metrics.render(metrics.Shown(inbox=MemoryInbox())).decode())["frontdesk_store_up"] == 1
+    assert samples(rendered().decode())["frontdesk_store_up"] == 1
 
 
 def test_every_metric_carries_our_name() -> None:
-    names = set(samples(metrics.render(metrics.Shown(inbox=MemoryInbox())).decode()))
+    names = set(samples(rendered().decode()))
 
     assert names
     assert all(name.startswith("frontdesk_") for name in names)

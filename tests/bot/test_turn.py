@@ -23,6 +23,7 @@ from adapters.values import (
     Unknown,
     reply_key,
 )
+from bot.accounts import Accounts
 from bot.turns.drafting import Voice
 from bot.turns.hearing import Senses
 from bot.turns.rules import TurnRules
@@ -31,6 +32,7 @@ from inference.assistant import Assistant, AssistantSettings
 from inference.errors import ModelBusy
 from inference.scripted import ScriptedModel
 from inference.values import Passage
+from sessions.alarms import MemoryAlarms
 from sessions.errors import LeaseLost
 from sessions.inbox import Turn
 from sessions.memory import MemoryInbox
@@ -67,6 +69,7 @@ class Room:
         services = Services(http=PlatformHttp(), tokens=MemoryTokenStore(), now=self.clock)
         kind: type[MemoryChannel] = type("Twin", (MemoryChannel,), {"promise": promise})
         self.channel = kind("shop", MemorySettings(platform="memory"), services)
+        self.accounts = Accounts(MemoryAlarms(self.inbox.memory), monotonic=lambda: self.clock.now.timestamp())
         self.announced: list[str] = []
         self.senses = Senses()
         self.rules = rules or TurnRules(backoff=Backoff(jitter=timedelta()))
@@ -81,6 +84,7 @@ class Room:
             {"default": Voice(assistant=assistant, senses=self.senses)},
             self.rules,
             announce=self._announce,
+            accounts=self.accounts,
             now=self.clock,
         )
 

@@ -63,7 +63,15 @@ class Desk(Room):
         settings = AssistantSettings(max_reply_chars=5000, max_tokens=5000)
         assistant = Assistant(self.model, NoKnowledge(), settings, Toolbox(tools))
         voices = {"default": Voice(assistant=assistant)}
-        return TurnEngine(self.inbox, channels, voices, self.rules, announce=self._announce, now=self.clock)
+        return TurnEngine(
+            self.inbox,
+            channels,
+            voices,
+            self.rules,
+            announce=self._announce,
+            accounts=self.accounts,
+            now=self.clock,
+        )
 
     def remind_in(self, delay: timedelta, text: str = "call mum") -> None:
         due = (self.clock() + delay).isoformat()
@@ -384,6 +392,7 @@ def test_a_store_that_is_down_brings_the_turn_again(desk: Desk) -> None:
         {"default": Voice(assistant=assistant)},
         desk.rules,
         announce=lambda *_: nullcontext(),
+        accounts=desk.accounts,
         now=desk.clock,
     )
     desk.remind_in(timedelta(minutes=5))

@@ -102,7 +102,7 @@ def probe() -> Probe:
 
 
 def app_of(channel: Probe, inbox: MemoryInbox, ready: Callable[[], None]) -> flask.Flask:
-    accounts, meter = Accounts(MemoryAlarms()), channel.services.meter
+    accounts, meter = Accounts(MemoryAlarms(inbox.memory)), channel.services.meter
     intake = Intake(inbox, Controls(inbox, accounts, now=lambda: NOW), meter)
     return create_app(
         channels={"shop": channel},
