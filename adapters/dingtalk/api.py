@@ -1,45 +1,73 @@
-"""DingTalk's OpenAPI with its access token (DingTalk sheet §2.4, §2.5)."""
+"""DingTalk's OpenAPI and the older API with their access tokens (DingTalk sheet §2.4, §2.5)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from adapters.channel import Finding, Services
+from adapters.channel import Services
+from adapters.dingtalk.quota import API_CALLS
 from adapters.dingtalk.settings import DingTalkSettings
-from adapters.dingtalk.verdict import refusal
+from adapters.dingtalk.verdict import code_of, refusal
+from adapters.dingtalk.wire import Wire
 from adapters.http import HttpAnswer, MaybeSent, NotSent
-from adapters.payload import text
+from adapters.payload import Json, text
 from adapters.tokens import NoToken, SharedToken
 from adapters.values import Action, Refused, Token, Unknown
 
 UNREACHED = "DingTalk was not reached, check the network and api_base"
 TOKEN_LIFETIME = timedelta(hours=2)
+WRONG_KIND = ("40001", "40014")
+"""What the older API says to a token of the new one; sources differ on whether it takes them (§2.5)."""
 _JSON = {"content-type": "application/json; charset=utf-8"}
 
 
 class OpenApi:
     """Calls with the app's token, which all processes share; a token that DingTalk rejects is replaced once."""
 
-    def __init__(self, settings: DingTalkSettings, services: Services) -> None:
+    def __init__(self, settings: DingTalkSettings, services: Services, wire: Wire) -> None:
         self._settings = settings
         self._services = services
-        self._token = SharedToken(f"dingtalk:{settings.client_id}", services.tokens, self.fetch, services.now)
+        self._wire = wire
+        shared = f"dingtalk:{settings.client_id}"
+        self._token = SharedToken(shared, services.tokens, self.fetch, services.now)
+        self._old_token = SharedToken(f"{shared}:old", services.tokens, self._fetch_old, services.now)
 
-    def post(self, path: str, body: bytes) -> HttpAnswer:
+    def post(self, path: str, body: bytes, *, counted: tuple[str, ...] = ()) -> HttpAnswer:
         """One call, twice if the token was stale. Raises NoToken, and what PlatformHttp raises."""
-        token = self._token.get()
-        answer = self._call("POST", path, body, None, token)
-        verdict = refusal(answer, self._services.now())
-        if isinstance(verdict, Refused) and verdict.action is Action.TOKEN:
-            answer = self._call("POST", path, body, None, self._token.replace(token))
+        return self._twice(lambda token: self.call("POST", path, token, body=body, counted=counted))
+
+    def put(self, path: str, body: bytes, *, counted: tuple[str, ...] = ()) -> HttpAnswer:
+        """As :meth:`post`."""
+        return self._twice(lambda token: self.call("PUT", path, token, body=body, counted=counted))
+
+    def upload(self, kind: str, body: bytes, content_type: str) -> HttpAnswer:
+        """A file for messages, to the older API: with the new token, and if that does not count there, with an old
+        one. Raises as :meth:`post`."""
+        answer = self._twice(lambda token: self._upload(kind, body, content_type, token))
+        if code_of(answer.json) not in WRONG_KIND:
+            return answer
+        token = self._old_token.get()
+        answer = self._upload(kind, body, content_type, token)
+        if code_of(answer.json) in WRONG_KIND:
+            answer = self._upload(kind, body, content_type, self._old_token.replace(token))
         return answer
 
-    def _call(
-        self, method: str, path: str, body: bytes | None, params: Mapping[str, str] | None, token: str
+    def call(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        *,
+        body: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        counted: tuple[str, ...] = (),
     ) -> HttpAnswer:
+        """One call with *token*."""
         headers = {**_JSON, "x-acs-dingtalk-access-token": token}
         url = self._settings.api_base + path
-        return self._services.http.call(method, url, body=body, headers=headers, params=params)
+        return self._wire.call(
+            method, url, body=body, headers=headers, params=params, counted=(API_CALLS, *counted)
+        )
 
     def fetch(self) -> Token:
         """A token from DingTalk itself, which gives the same one as long as it is valid. Raises NoToken."""
@@ -48,44 +76,60 @@ class OpenApi:
             "appSecret": self._settings.client_secret.get_secret_value(),
         }
         url = f"{self._settings.api_base}/v1.0/oauth2/accessToken"
+        body = json.dumps(credentials).encode()
+        answer = self._asked(lambda: self._wire.call("POST", url, body=body, headers=_JSON))
+        return self._read(answer, "accessToken", "expireIn")
+
+    def _fetch_old(self) -> Token:
+        """The older API's own token. Its secret travels in the address, so no error may tell that."""
+        credentials = {
+            "appkey": self._settings.client_id,
+            "appsecret": self._settings.client_secret.get_secret_value(),
+        }
+        url = f"{self._settings.oapi_base}/gettoken"
+        return self._read(self._asked(lambda: self._wire.call("GET", url, params=credentials)), *_OLD_FIELDS)
+
+    def _twice(self, call: Callable[[str], HttpAnswer]) -> HttpAnswer:
+        token = self._token.get()
+        answer = call(token)
+        verdict = refusal(answer, self._services.now())
+        if isinstance(verdict, Refused) and verdict.action is Action.TOKEN:
+            answer = call(self._token.replace(token))
+        return answer
+
+    def _upload(self, kind: str, body: bytes, content_type: str, token: str) -> HttpAnswer:
+        return self._wire.call(
+            "POST",
+            f"{self._settings.oapi_base}/media/upload",
+            body=body,
+            headers={"content-type": content_type},
+            params={"access_token": token, "type": kind},
+            counted=(API_CALLS,),
+        )
+
+    def _asked(self, call: Callable[[], HttpAnswer]) -> HttpAnswer:
         try:
-            answer = self._services.http.call("POST", url, body=json.dumps(credentials).encode(), headers=_JSON)
+            return call()
         except (NotSent, MaybeSent) as error:
             reason = f"no access token: {UNREACHED}: {error}"
             raise NoToken(Refused(reason=reason, action=Action.RETRY)) from None
-        return self._read(answer)
 
-    def _read(self, answer: HttpAnswer) -> Token:
+    def _read(self, answer: HttpAnswer, value_field: str, seconds_field: str) -> Token:
         verdict = refusal(answer, self._services.now())
         if isinstance(verdict, Refused):
             raise NoToken(verdict)
-        value = text(answer.json, "accessToken")
+        value = text(answer.json, value_field)
         if isinstance(verdict, Unknown) or not value:
             reason = f"no access token: HTTP {answer.status} without one"
             raise NoToken(Refused(reason=reason, action=Action.RETRY))
-        seconds = text(answer.json, "expireIn")
+        seconds = text(answer.json, seconds_field)
         lifetime = timedelta(seconds=int(seconds[:5])) if seconds.isdigit() else TOKEN_LIFETIME
         return Token(value=value, expires_at=self._services.now() + min(lifetime, TOKEN_LIFETIME))
 
-    def findings(self) -> tuple[Finding, ...]:
-        """Whether the credentials, the permission and the robot hold. Reads the state of a message that does not
-        exist: the cheapest call that needs the permission to send and looks at the robot's code (§7)."""
-        try:
-            token = self.fetch()
-        except NoToken as error:
-            return (Finding(what="access token", ok=False, next_step=error.refused.reason),)
-        valid = Finding(what="access token", ok=True)
-        params = {"robotCode": self._settings.robot, "processQueryKey": "frontdesk-check"}
-        try:
-            answer = self._call("GET", "/v1.0/robot/oToMessages/readStatus", None, params, token.value)
-        except (NotSent, MaybeSent) as error:
-            return (valid, Finding(what="robot", ok=False, next_step=f"{UNREACHED}: {error}"))
-        return (valid, _robot(refusal(answer, self._services.now())))
+
+_OLD_FIELDS = ("access_token", "expires_in")
 
 
-def _robot(verdict: Refused | Unknown | None) -> Finding:
-    """Any other objection (that message does not exist) shows that the robot was found and may be used."""
-    if not isinstance(verdict, Refused) or not verdict.code:
-        return Finding(what="robot", ok=True)
-    fails = verdict.action in (Action.ALERT, Action.TOKEN) or "robotCode" in verdict.code
-    return Finding(what="robot", ok=not fails, next_step=verdict.reason if fails else "")
+def written(body: Mapping[str, Json]) -> bytes:
+    """*body* as JSON with Chinese as itself: escaped, each character would take six bytes."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,27 +1,45 @@
-"""The DingTalk channel: callbacks in; out by the session webhook while it is open, else by the OpenAPI."""
+"""The DingTalk channel: callbacks or a stream in; cards, the session webhook while it is open, or the OpenAPI out.
+
+`send` is :mod:`~adapters.dingtalk.sending`, what grows :mod:`~adapters.dingtalk.growing`, the stream
+:mod:`~adapters.dingtalk.stream`.
+"""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import ClassVar
 
-from adapters.channel import Channel, Finding, Services
-from adapters.dingtalk.api import OpenApi
-from adapters.dingtalk.inbound import GROUP, Inbound
-from adapters.dingtalk.outbound import LIMIT, api_body, webhook_body
-from adapters.dingtalk.rules import PUNISHED
+from adapters.channel import Channel, Connection, Download, Finding, Services
+from adapters.dingtalk.api import OpenApi, written
+from adapters.dingtalk.cards import Cards
+from adapters.dingtalk.check import Check
+from adapters.dingtalk.choices import BUTTONS, ChoiceCards, update
+from adapters.dingtalk.events import Events, success
+from adapters.dingtalk.finishing import Finisher
+from adapters.dingtalk.frames import Desk
+from adapters.dingtalk.gateway import open_gateway
+from adapters.dingtalk.growing import CardWriting, Easel, Ledger
+from adapters.dingtalk.inbound import Inbound
+from adapters.dingtalk.media import Downloads
+from adapters.dingtalk.outbound import LIMIT
+from adapters.dingtalk.quota import Quota
+from adapters.dingtalk.route import Route
+from adapters.dingtalk.sending import Sender
 from adapters.dingtalk.settings import DingTalkSettings
-from adapters.dingtalk.signature import verify
-from adapters.dingtalk.verdict import PUNISHMENT, refusal
+from adapters.dingtalk.signature import verify, verify_card
 from adapters.dingtalk.webhook import Webhooks
-from adapters.http import HttpAnswer, MaybeSent, NotSent
+from adapters.dingtalk.wire import Wire
+from adapters.errors import Unverified
+from adapters.http import MaybeSent, NotSent
 from adapters.markdown import DINGTALK
-from adapters.payload import Json, at, read_object, text
+from adapters.payload import read_object
+from adapters.surface import Content, Surface, parts
 from adapters.tokens import NoToken
 from adapters.values import (
     Action,
-    Delivered,
     Event,
+    Media,
+    Message,
     Outcome,
+    Part,
     Promise,
     Refused,
     Reply,
@@ -29,17 +47,19 @@ from adapters.values import (
     Response,
     Unknown,
 )
+from adapters.writing import Writing
 
 NO_REPLY = b'{"msgtype":"empty"}'
 """The documented answer that shows the customer nothing (DingTalk sheet §1.4)."""
-ONE_TO_ONE = "/v1.0/robot/oToMessages/batchSend"
-TO_GROUP = "/v1.0/robot/groupMessages/send"
+CARD = "card"
+EVENT = "event"
 _JSON = "application/json; charset=utf-8"
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
+_KINDS = frozenset({"image", "audio", "video", "document"})
 
 
 class DingTalk(Channel[DingTalkSettings]):
-    """One robot of one organisation. BLIND: neither way out takes a key of ours (§2.2, §2.4)."""
+    """One robot of one organisation. BLIND: neither way of messages takes a key of ours (§2.2, §2.4). Cards do:
+    what is not known of one comes back as a refusal to be tried again."""
 
     settings_type = DingTalkSettings
     promise: ClassVar[Promise] = Promise.BLIND
@@ -47,113 +67,134 @@ class DingTalk(Channel[DingTalkSettings]):
     limit = LIMIT
     largest_body: ClassVar[int] = 256 * 1024
     """A customer's text has 20,000 bytes at most; the rest is ids, links and quoted words."""
+    endpoints: ClassVar[frozenset[str]] = frozenset({CARD, EVENT})
+    surface: ClassVar[Surface] = Surface(
+        buttons=BUTTONS,
+        attachments=_KINDS,
+        grows=True,
+        hears=frozenset({"image", "audio", "video", "file"}),
+        note=(
+            "Answers grow with card_template_id and card_key, choices are buttons with choice_template_id, else a"
+            " numbered list; guests without a staff id get pictures, but no files."
+        ),
+    )
 
     def __init__(self, name: str, settings: DingTalkSettings, services: Services) -> None:
         super().__init__(name, settings, services)
-        self._webhooks = Webhooks(settings.oapi_base)
-        self._inbound = Inbound(name, settings, self._webhooks)
-        self._api = OpenApi(settings, services)
-        self._quiet_until = _LONG_AGO
+        webhooks = Webhooks(settings.oapi_base)
+        self._quota = Quota(name, settings, services)
+        self._wire = Wire(services, self._quota)
+        self._api = OpenApi(settings, services, self._wire)
+        self._inbound = Inbound(name, settings, webhooks)
+        self._events = Events(name, settings, services)
+        cards = Cards(settings, services, self._api)
+        self._choices = ChoiceCards(name, settings, services, cards)
+        self._easel = self._prepared(cards)
+        self._sender = Sender(
+            settings,
+            services,
+            wire=self._wire,
+            api=self._api,
+            webhooks=webhooks,
+            choices=self._choices,
+            finisher=Finisher(self._easel),
+        )
+        self._downloads = Downloads(settings, services, self._api, self._wire)
 
     @property
     def account(self) -> str:
         return self.settings.robot
 
+    # ---- in ----
+
     def verify(self, request: Request) -> None:
-        verify(request.headers, self.settings, request.received_at)
+        if self.settings.mode == "stream":
+            reason = 'mode = "stream": messages come over the connection; take the callback address out of DingTalk'
+            raise Unverified(reason, status=403)
+        match request.endpoint:
+            case "card":
+                verify_card(request.headers, self.settings, request.received_at)
+            case "event":
+                self._events.open(request)
+            case _:
+                verify(request.headers, self.settings, request.received_at)
 
     def parse(self, request: Request) -> Sequence[Event]:
-        return self._inbound.events(read_object(request.body), request.received_at)
+        match request.endpoint:
+            case "card":
+                return (self._choices.event(read_object(request.body), request.received_at),)
+            case "event":
+                return self._events.read(self._events.open(request).body, request.received_at)
+            case _:
+                return self._inbound.events(read_object(request.body), request.received_at)
 
     def answer(self, request: Request, events: Sequence[Event]) -> Response:
-        return Response(body=NO_REPLY, content_type=_JSON)
+        match request.endpoint:
+            case "card":
+                body = written(update(events))
+            case "event":
+                body = success(self._events.open(request).seal, self.services.now())
+            case _:
+                body = NO_REPLY
+        return Response(body=body, content_type=_JSON)
+
+    def fetch(self, media: Media, message: Message) -> Download:
+        return self._downloads.fetch(media)
+
+    def connection(self) -> Connection | None:
+        """Imports the SDK, which only the stream needs; the settings have seen to it that it is there."""
+        if self.settings.mode != "stream":
+            return None
+        from dingtalk_stream import Credential
+
+        from adapters.dingtalk.stream import StreamConnection
+
+        credential = Credential(self.settings.client_id, self.settings.client_secret.get_secret_value())
+        desk = Desk(self._inbound, self._events, self._choices, self.services.now)
+        return StreamConnection(
+            credential, lambda: open_gateway(self.settings, self._wire, self.services.now()), desk
+        )
+
+    # ---- out ----
+
+    def parts(self, content: Content) -> tuple[Part, ...]:
+        """With buttons only where the channel has a template for them."""
+        buttons = BUTTONS if self.settings.choice_template_id else None
+        own = Surface(buttons=buttons, attachments=self.surface.attachments)
+        return parts(content, own, self.compose)
+
+    def writing(self, messages: Sequence[Message], key: str) -> Writing | None:
+        if self._easel is None:
+            return None
+        route = Route.of(messages[-1].route)
+        return CardWriting(self._easel, key, route) if route.by_api and self._quota.cards_may_grow() else None
 
     def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
-        """By the webhook if it is open; by the OpenAPI if it is not, or turns out to be closed."""
-        quiet = self._quiet_until - self.services.now()
-        if quiet.total_seconds() > 0:
-            return Refused(reason=PUNISHED.meaning, action=Action.RETRY, code=PUNISHMENT, retry_after=quiet)
         try:
-            outcome = self._by_webhook(reply, index)
-            if outcome is None or _closed(outcome):
-                outcome = self._by_api(reply, index)
+            return self._sender.send(reply, index)
         except NoToken as error:
-            outcome = error.refused
+            return error.refused
         except NotSent as error:
-            outcome = Refused(reason=f"DingTalk was not reached: {error}", action=Action.RETRY)
+            return Refused(reason=f"DingTalk was not reached: {error}", action=Action.RETRY)
         except MaybeSent as error:
-            outcome = Unknown(reason=f"DingTalk did not say whether it has the message: {error}")
-        if isinstance(outcome, Refused) and outcome.code == PUNISHMENT and PUNISHED.wait:
-            self._quiet_until = self.services.now() + PUNISHED.wait
-        return outcome
+            return Unknown(reason=f"DingTalk did not say whether it has the message: {error}")
 
-    def _by_webhook(self, reply: Reply, index: int) -> Outcome | None:
-        """None if there is no open webhook. The address is looked at again: the route was stored meanwhile."""
-        url = reply.route.get("webhook", "")
-        expires = reply.route.get("webhook_expires", "")
-        now = self.services.now()
-        if not (url and expires and self._webhooks.usable(url, datetime.fromisoformat(expires), now)):
+    def _prepared(self, cards: Cards) -> Easel | None:
+        if not self.settings.streams_cards:
             return None
-        mention = reply.route.get("staff", "") if _is_group(reply) and index == 0 else ""
-        body = webhook_body(reply.parts[index].text, mention=mention)
-        answer = self.services.http.call("POST", url, body=body, headers={"content-type": _JSON})
-        verdict = refusal(answer, now, uncoded=Action.REROUTE)
-        if verdict is None and text(answer.json, "errcode") != "0":
-            return Unknown(reason="HTTP 200 without errcode")
-        return verdict or Delivered()
+        return Easel(
+            cards=cards,
+            ledger=Ledger(self.name, self.services.growth),
+            quota=self._quota,
+            template=self.settings.card_template_id,
+            variable=self.settings.card_key,
+            render=self.dialect.render,
+        )
 
-    def _by_api(self, reply: Reply, index: int) -> Outcome:
-        words = reply.parts[index].text
-        if _is_group(reply):
-            to: dict[str, Json] = {"openConversationId": reply.route.get("conversation", "")}
-            return self._sent(self._post(TO_GROUP, words, to))
-        staff = reply.route.get("staff", "")
-        if not staff:
-            reason = "the session webhook is closed, and DingTalk names no staff id of this guest: answer by hand"
-            return Refused(reason=reason, action=Action.WINDOW)
-        return self._sent(self._post(ONE_TO_ONE, words, {"userIds": [staff]}))
-
-    def _post(self, path: str, words: str, to: dict[str, Json]) -> HttpAnswer:
-        return self._api.post(path, api_body(words, robot=self.settings.robot, to=to))
-
-    def _sent(self, answer: HttpAnswer) -> Outcome:
-        """HTTP 200 does not mean delivered: three lists name those who get nothing (§2.4)."""
-        verdict = refusal(answer, self.services.now())
-        if verdict is not None:
-            return verdict
-        for field, refused in _LISTS.items():
-            if at(answer.json, field):
-                return refused
-        key = text(answer.json, "processQueryKey")
-        return Delivered(platform_id=key) if key else Unknown(reason="HTTP 200 without processQueryKey")
+    # ---- the operator ----
 
     def check(self) -> Sequence[Finding]:
-        return self._api.findings()
-
-
-_LISTS = {
-    "invalidStaffIdList": Refused(
-        reason="invalidStaffIdList: the customer left the organisation or may not see the robot; answer by hand",
-        action=Action.GIVE_UP,
-        code="invalidStaffIdList",
-    ),
-    "filteredStaffIdList": Refused(
-        reason="filteredStaffIdList: DingTalk filtered the customer out; see the robot's visible range",
-        action=Action.GIVE_UP,
-        code="filteredStaffIdList",
-    ),
-    "flowControlledStaffIdList": Refused(
-        reason="flowControlledStaffIdList: too many messages to this customer",
-        action=Action.RETRY,
-        code="flowControlledStaffIdList",
-    ),
-}
-
-
-def _is_group(reply: Reply) -> bool:
-    return reply.route.get("type") == GROUP
-
-
-def _closed(outcome: Outcome) -> bool:
-    """Whether another way may be open; a token error of a call that takes no token is an odd way to say so."""
-    return isinstance(outcome, Refused) and outcome.action in (Action.REROUTE, Action.TOKEN)
+        looks = Check(
+            self.settings, self.services, wire=self._wire, api=self._api, events=self._events, quota=self._quota
+        )
+        return looks.findings()

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from adapters.dingtalk.route import GROUP, SINGLE
 from adapters.dingtalk.settings import DingTalkSettings
 from adapters.dingtalk.webhook import Webhooks
 from adapters.errors import Malformed
 from adapters.payload import Json, at, objects, read_json, text
-from adapters.values import LONGEST_ID, ControlEvent, ConversationId, Event, Media, Message
+from adapters.values import LONGEST_ID, Control, ControlEvent, ConversationId, Event, Media, Message
 
 QUOTA_EXHAUSTED = "20001"
 WEBHOOK_LIFETIME = timedelta(minutes=90)
-SINGLE = "1"
-GROUP = "2"
 
+LONGEST_NICK = 64
 _LABEL = re.compile(r"\s*@\S+(\s+|$)")
 
 Body = dict[str, Json]
@@ -37,8 +37,10 @@ class Inbound:
             return (ControlEvent(channel=self.channel, what=ignored, at=sent_at),)
         code = text(body, "errorCode") or text(body, "errCode")
         if code and "text" not in body and "content" not in body:
-            what = "quota_exhausted" if code == QUOTA_EXHAUSTED else "platform_error"
-            return (ControlEvent(channel=self.channel, what=what, at=sent_at, detail={"code": code[:64]}),)
+            if code == QUOTA_EXHAUSTED:
+                return (quota_exhausted(self.channel, sent_at),)
+            detail = {"code": code[:64]}
+            return (ControlEvent(channel=self.channel, what="platform_error", at=sent_at, detail=detail),)
         message = self._message(body, sent_at, received_at)
         if message.kind in _WRITTEN and not (message.text or message.media or message.quoted):
             where = message.conversation
@@ -80,6 +82,7 @@ class Inbound:
                     "type": GROUP if group else SINGLE,
                     "conversation": conversation,
                     "staff": staff,
+                    "nick": text(body, "senderNick")[:LONGEST_NICK],
                     **self._webhook(body, sent_at, received_at),
                 },
             )
@@ -93,6 +96,16 @@ class Inbound:
         if not self.webhooks.usable(url, expires, received_at):
             return {}
         return {"webhook": url, "webhook_expires": expires.isoformat()}
+
+
+def quota_exhausted(channel: str, at: datetime) -> ControlEvent:
+    """DingTalk tells so in place of a message, and sends nothing more of what customers write (§1.3, §2.7)."""
+    reason = (
+        f"{QUOTA_EXHAUSTED}: the month's webhook and stream messages are used up; buy messages, or wait for the"
+        " first of the month"
+    )
+    detail = {"code": QUOTA_EXHAUSTED, "reason": reason}
+    return ControlEvent(channel=channel, what=Control.ACCOUNT_BLOCKED, at=at, detail=detail)
 
 
 def moment(milliseconds: str) -> datetime | None:

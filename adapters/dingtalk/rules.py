@@ -5,7 +5,7 @@ The OpenAPI answers with words and a 4xx or 5xx; the older API and the webhooks 
 
 from datetime import timedelta
 
-from adapters.rules import Rule
+from adapters.rules import Rule, alert, give_up, halt
 from adapters.values import Action
 
 SECOND = timedelta(seconds=1)
@@ -13,38 +13,37 @@ MINUTE = timedelta(minutes=1)
 CONSOLE = "DingTalk's developer console (open-dev.dingtalk.com)"
 
 
+REST = 5 * MINUTE
+
+
 def _retry(meaning: str, wait: timedelta | None = None, next_step: str = "") -> Rule:
     return Rule(action=Action.RETRY, meaning=meaning, wait=wait, next_step=next_step)
 
 
-def _stop(meaning: str, next_step: str = "") -> Rule:
-    return Rule(action=Action.GIVE_UP, meaning=meaning, next_step=next_step)
-
-
-def _alert(meaning: str, next_step: str) -> Rule:
-    return Rule(action=Action.ALERT, meaning=meaning, next_step=next_step)
-
-
-PUNISHED = _retry(
-    "more than 10,000 calls in 20 s came from this IP address",
-    5 * MINUTE,
-    "all calls rest for five minutes; see what else calls DingTalk from this address",
+PUNISHED = Rule(
+    action=Action.RETRY,
+    meaning="more than 10,000 calls in 20 s came from this IP address",
+    next_step="all calls rest for five minutes; see what else calls DingTalk from this address",
+    wait=REST,
+    account=True,
 )
-SECRET = _alert("the client id or secret is wrong", f"compare client_id and client_secret with {CONSOLE}")
+SECRET = halt("the client id or secret is wrong", f"compare client_id and client_secret with {CONSOLE}")
 TOKEN = Rule(action=Action.TOKEN, meaning="the access token is no longer valid")
-SCOPE = _alert("the app lacks a permission", f"grant it in {CONSOLE} under permissions, then publish the app")
-IP = _alert(
-    "this server's IP address is not allowed", f"add its outgoing address to the app's IP list in {CONSOLE}"
-)
-QUOTA = _alert("the month's API calls are used up", "buy calls or wait for the first of the month")
+SCOPE = halt("the app lacks a permission", f"grant it in {CONSOLE} under permissions, then publish the app")
+IP = halt("this server's IP address is not allowed", f"add its outgoing address to the app's IP list in {CONSOLE}")
+QUOTA = halt("the month's API calls are used up", "buy calls or wait for the first of the month")
 TOO_LONG = Rule(action=Action.SPLIT, meaning="the message is too long")
 CLOSED = Rule(action=Action.REROUTE, meaning="the session webhook is closed")
 TOO_FAST = _retry("the robot sends too fast", SECOND)
-ROBOT = _stop("the robot does not exist or is not in this group", "set robot_code to the robot's code")
-STAFF = _stop("the receiver is not a member of the organisation", "answer by hand")
-GROUP = _stop("the conversation does not exist or is not the robot's", "answer by hand")
-PARAMETER = _stop("DingTalk refuses a parameter of the call", "report it with the code")
+ROBOT = give_up("the robot does not exist or is not in this group", "set robot_code to the robot's code")
+STAFF = give_up("the receiver is not a member of the organisation", "answer by hand")
+GROUP = give_up("the conversation does not exist or is not the robot's", "answer by hand")
+PARAMETER = give_up("DingTalk refuses a parameter of the call", "report it with the code")
 NEUTRAL = "the text broke DingTalk's content rules: answer by hand in other words"
+TEMPLATE = alert(
+    "the card template does not exist or is not published",
+    "compare card_template_id and choice_template_id with https://open-dev.dingtalk.com/fe/card and publish them",
+)
 ROBOT_LIMIT = _retry("the robot sent more than 20 messages in a minute", 10 * MINUTE)
 
 DENIED = "Forbidden.AccessDenied."
@@ -66,25 +65,32 @@ OPENAPI: dict[str, Rule] = {
     "invalidParameter.msgParam.tooLong": TOO_LONG,
     "robotCode.notExsit": ROBOT,  # sic
     "robot.oto.notExist": ROBOT,
-    "chatbotId.notAllow.sendOTO": _stop("the robot may not write to a person", f"publish the robot in {CONSOLE}"),
+    "chatbotId.notAllow.sendOTO": give_up("the robot may not write to a person", f"publish the robot in {CONSOLE}"),
     "staffId.notExisted": STAFF,
     "invalid.openConversationId": GROUP,
-    "group.disbanded": _stop("the group was disbanded"),
-    "bot.stopped": _stop("the robot is switched off", f"switch it on in {CONSOLE}"),
-    "bot.forbidden.sendMessage": _stop("the group's owner forbade the robot to write", "ask the group's owner"),
-    "conversation.org.notMatch": _stop("the group belongs to another organisation", "compare corp_id"),
-    "only.groupAdmin.canAtAll": _stop("only the group's administrators may mention all"),
+    "group.disbanded": give_up("the group was disbanded"),
+    "bot.stopped": give_up("the robot is switched off", f"switch it on in {CONSOLE}"),
+    "bot.forbidden.sendMessage": give_up("the group's owner forbade the robot to write", "ask the group's owner"),
+    "conversation.org.notMatch": give_up("the group belongs to another organisation", "compare corp_id"),
+    "only.groupAdmin.canAtAll": give_up("only the group's administrators may mention all"),
     "session.expired": CLOSED,
     "session.notExisted": CLOSED,
-    "processQueryKey.expireTime": _stop("a message of more than 24 hours ago"),
-    "robot.processQueryKey.expired": _stop("a message of more than 24 hours ago"),
+    "processQueryKey.expireTime": give_up("a message of more than 24 hours ago"),
+    "robot.processQueryKey.expired": give_up("a message of more than 24 hours ago"),
+    "param.cardAlreadyExist": give_up("a card with this number exists already"),
+    "param.templateNotExist": TEMPLATE,
+    "param.templateUnpublished": TEMPLATE,
+    "param.contentUnsafe": give_up("the card holds what DingTalk does not allow", NEUTRAL),
+    "param.stream.content": TOO_LONG,
     "system.error": _retry("an error inside DingTalk", SECOND),
     "system.busy": _retry("DingTalk is busy", SECOND),
 }
 FAMILIES: dict[str, Rule] = {
+    "invalidParameter.robotCode.downloadCode": give_up("the download code is wrong or has expired"),
     "invalidParameter.robotCode": ROBOT,
+    "param.": PARAMETER,
     "invalidParameter.": PARAMETER,
-    "contain.notAllowed.": _stop("the message holds what DingTalk does not allow", NEUTRAL),
+    "contain.notAllowed.": give_up("the message holds what DingTalk does not allow", NEUTRAL),
 }
 """By the code's beginning, where no code of its own fits; the first that does."""
 
@@ -95,7 +101,7 @@ ERRCODES: dict[str, Rule] = {
     "33": TOKEN,  # in one community table only
     "-1": _retry("DingTalk is busy", SECOND),
     "15": _retry("DingTalk lost its own connection", SECOND),
-    "88": _alert("DingTalk refused the authentication", "look up the sub code in the log"),
+    "88": alert("DingTalk refused the authentication", "look up the sub code in the log"),
     "90002": _retry("too many calls a second by all apps", SECOND),
     "90018": _retry("too many calls a second by this app", SECOND),
     "90020": QUOTA,
@@ -107,19 +113,21 @@ ERRCODES: dict[str, Rule] = {
     "300001": CLOSED,
     "460101": TOO_LONG,
     "101002": TOO_LONG,
-    "430101": _stop("a link was blocked", NEUTRAL),
-    "430102": _stop("the text was blocked", NEUTRAL),
-    "430103": _stop("an image was blocked", NEUTRAL),
-    "430104": _stop("the content was blocked", NEUTRAL),
-    "310000": _alert("the custom robot's keywords, signature or IP list refuse the message", "see its settings"),
+    "430101": give_up("a link was blocked", NEUTRAL),
+    "430102": give_up("the text was blocked", NEUTRAL),
+    "430103": give_up("an image was blocked", NEUTRAL),
+    "430104": give_up("the content was blocked", NEUTRAL),
+    "310000": alert("the custom robot's keywords, signature or IP list refuse the message", "see its settings"),
     "410100": ROBOT_LIMIT,
     "130101": ROBOT_LIMIT,  # seen in the field
     "302033": ROBOT_LIMIT,  # seen in the field
-    "400013": _stop("the group was disbanded"),
-    "400101": _stop("the custom robot's token is wrong", "copy its webhook anew"),
-    "400102": _stop("the custom robot is switched off", "switch it on in the group's settings"),
-    "400105": _stop("the custom robot does not know this type of message", "report it with the code"),
-    "400106": _stop("the custom robot is no longer in the group", "add it again"),
+    "400013": give_up("the group was disbanded"),
+    "400101": give_up("the custom robot's token is wrong", "copy its webhook anew"),
+    "400102": give_up("the custom robot is switched off", "switch it on in the group's settings"),
+    "400105": give_up("the custom robot does not know this type of message", "report it with the code"),
+    "400106": give_up("the custom robot is no longer in the group", "add it again"),
+    "40004": give_up("DingTalk does not take this type of file", "see the formats in docs/platforms.md"),
+    "40006": give_up("the file is too large", "20 MB for pictures, videos and files, 2 MB for voice"),
     "40035": PARAMETER,
     "43004": PARAMETER,
 }

@@ -67,6 +67,7 @@ def refused(rule: Rule, code: str, answer: HttpAnswer, now: datetime) -> Refused
         action=rule.action,
         code=code,
         retry_after=answer.retry_after(now) or rule.wait,
+        account=rule.account,
     )
 
 

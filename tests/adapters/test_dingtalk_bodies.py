@@ -13,6 +13,7 @@ from adapters.dingtalk.outbound import (
     LONGEST_TEXT,
     LONGEST_TITLE,
     api_body,
+    api_text,
     has_markup,
     title,
     webhook_body,
@@ -50,7 +51,7 @@ def desk() -> Iterator[Desk]:
 def test_markdown_is_sent_as_such_only_where_there_is_some(text: str, markup: bool) -> None:
     assert has_markup(text) is markup
     assert json.loads(webhook_body(text))["msgtype"] == ("markdown" if markup else "text")
-    sent = json.loads(api_body(text, robot="r", to={}))
+    sent = json.loads(api_body(api_text(text), robot="r", to={}))
     assert sent["msgKey"] == ("sampleMarkdown" if markup else "sampleText")
     assert isinstance(sent["msgParam"], str)
 
@@ -115,7 +116,7 @@ def test_no_part_makes_a_body_that_is_too_large(text: str) -> None:
     while LIMIT.measure(part) > LIMIT.size:
         part = part[: len(part) // 2]
     whole = {"openConversationId": "cid" + "c" * 120}
-    assert len(api_body(part, robot="r" * 60, to=whole)) <= LARGEST_BODY
+    assert len(api_body(api_text(part), robot="r" * 60, to=whole)) <= LARGEST_BODY
     assert len(webhook_body(part, mention="u" * 120)) <= LARGEST_BODY
     assert len(part) <= LONGEST_TEXT
 
@@ -127,7 +128,7 @@ def test_a_part_that_fills_the_limit_makes_a_body_that_fits(letter: str) -> None
     assert LIMIT.measure(f"# {letter * (length + 1)}") > LIMIT.size
     part = f"# {letter * length}"
     whole = {"openConversationId": "cid" + "c" * 120}
-    assert len(api_body(part, robot="r" * 60, to=whole)) <= LARGEST_BODY
+    assert len(api_body(api_text(part), robot="r" * 60, to=whole)) <= LARGEST_BODY
     assert len(part) <= LONGEST_TEXT
 
 

@@ -92,8 +92,8 @@ def test_an_accepted_callback_shows_the_customer_nothing() -> None:
         ({"text": {"content": " \n\t "}}, "blank_message"),
         ({"text": None}, "blank_message"),
         ({"msgtype": "richText", "content": {"richText": [{"text": "\n"}]}, "text": None}, "blank_message"),
-        ({"errorCode": 20001, "errorMessage": "x", "text": None}, "quota_exhausted"),
-        ({"errCode": "20001", "text": None, "msgId": None}, "quota_exhausted"),
+        ({"errorCode": 20001, "errorMessage": "x", "text": None}, "account_blocked"),
+        ({"errCode": "20001", "text": None, "msgId": None}, "account_blocked"),
         ({"errorCode": 20002, "text": None}, "platform_error"),
     ],
 )
@@ -299,8 +299,12 @@ def test_a_webhook_without_an_end_has_the_documented_one() -> None:
 
 
 def wrong_settings() -> Iterator[Any]:
-    yield pytest.param({"mode": "stream"}, "not available yet", id="stream")
-    yield pytest.param({"card_template_id": "x.schema"}, "not available yet", id="card")
+    yield pytest.param({"card_template_id": "x.schema"}, "belong together", id="template-without-key")
+    yield pytest.param({"card_key": "content"}, "belong together", id="key-without-template")
+    yield pytest.param({"choice_template_id": "x.schema"}, "card_route_key", id="choices-without-callback")
+    yield pytest.param({"token": "abc"}, "belong together", id="token-without-key")
+    yield pytest.param({"token": "abc", "aes_key": "short"}, "43", id="short-key")
+    yield pytest.param({"card_monthly_budget": -1}, "card_monthly_budget", id="negative-budget")
     yield pytest.param({"mode": "ftp"}, "http", id="mode")
     yield pytest.param({"client_secret": ""}, "client_secret", id="empty-secret")
     yield pytest.param({"client_id": ""}, "client_id", id="empty-id")

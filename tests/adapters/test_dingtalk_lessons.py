@@ -11,7 +11,7 @@ import pytest
 
 from adapters.dingtalk.outbound import LARGEST_BODY, LONGEST_TITLE
 from adapters.errors import Unverified
-from adapters.values import Action, ControlEvent, Delivered, Message, Refused
+from adapters.values import Action, Control, ControlEvent, Delivered, Message, Refused
 from tests.adapters import dingtalk_kit as kit
 from tests.adapters.dingtalk_desk import Desk, saying
 from tests.fakes import Answer, json_answer
@@ -102,7 +102,8 @@ def test_a_voice_message_without_a_transcript_is_a_message(desk: Desk) -> None:
 def test_a_quota_frame_without_text_is_no_crash(desk: Desk) -> None:
     (event,) = desk.robot.parse(kit.signed(kit.body(text=None, errorCode=20001, errorMessage="超量")))
     assert isinstance(event, ControlEvent)
-    assert event.what == "quota_exhausted"
+    assert event.what == Control.ACCOUNT_BLOCKED
+    assert "20001" in event.detail["reason"]
 
 
 def test_the_token_is_read_from_where_dingtalk_puts_it() -> None:

@@ -267,6 +267,8 @@ def test_a_working_robot_is_found_without_sending_anything(desk: Desk) -> None:
     assert [(finding.what, finding.ok) for finding in desk.robot.check()] == [
         ("access token", True),
         ("robot", True),
+        ("1 api calls in 2026-11, of 5000", True),
+        ("0 webhook messages in 2026-11, of 3000", True),
     ]
     assert desk.sends() == []
 
@@ -293,7 +295,7 @@ def test_what_a_robot_lacks_is_a_finding_with_the_next_step(answer: Answer, step
         return kit.platform(call) if call.path == kit.TOKEN_PATH else answer
 
     with Desk.open(RecordingServer(platform)) as desk:
-        token, robot = desk.robot.check()
+        token, robot, *_ = desk.robot.check()
     assert token.ok
     assert not robot.ok
     assert step in robot.next_step

@@ -123,7 +123,7 @@ def test_a_callback_has_its_outcome(vector: Any) -> None:
 def check(event: Event, expect: Any, outcome: str) -> None:
     if "platform_error" in expect:
         assert isinstance(event, ControlEvent)
-        assert (event.what, event.detail) == ("quota_exhausted", {"code": str(expect["platform_error"])})
+        assert (event.what, event.detail["code"]) == ("account_blocked", str(expect["platform_error"]))
         return
     if not expect["text"] and not expect["attachments"] and "unsupported" not in expect:
         assert isinstance(event, ControlEvent)
