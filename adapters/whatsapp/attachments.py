@@ -18,14 +18,14 @@ from adapters.rules import honest
 from adapters.sniffing import UNKNOWN, sniff
 from adapters.values import Action, Attachment, Refused, Unknown
 from adapters.whatsapp.graph import Graph
-from adapters.whatsapp.limits import MEDIA_BYTES, MEDIA_TYPES
+from adapters.whatsapp.limits import MEDIA_BYTES, MEDIA_TYPES, is_link
 from adapters.whatsapp.refusal import Refusal, impossible
 from adapters.whatsapp.verdict import refusal
 
 KEPT = timedelta(days=28)
 """How long an uploaded file is sent again by its id: Meta keeps it for 30 days."""
 REMEMBERED = 256
-_LINK = re.compile(r"https://[^\s/?#@]+[^\s]*")
+_MIME = re.compile(r"[\w.+-]+/[\w.+-]+")
 _LONGEST_NAME = 240
 _SOUND = {"video/mp4": "audio/mp4"}
 """An MP4 without pictures may call itself the general kind."""
@@ -105,7 +105,7 @@ class Attachments:
 
 def _linked(attachment: Attachment) -> Ready:
     """The platform fetches a link itself, and keeps it for ten minutes."""
-    if not _LINK.fullmatch(attachment.url):
+    if not is_link(attachment.url):
         raise impossible("a file is sent from server.files_dir, or from a public https address")
     if attachment.kind not in MEDIA_BYTES:
         raise impossible("the file is of no kind that can be sent: image, audio, video or document")
@@ -124,8 +124,9 @@ def _fitting(attachment: Attachment, content: bytes) -> tuple[str, str]:
         return attachment.kind, mime
     if len(content) > MEDIA_BYTES["document"]:
         raise impossible(f"{attachment.file}: larger than the 100 MB that WhatsApp takes")
-    guessed = attachment.mime or mimetypes.guess_type(attachment.name or attachment.file)[0]
-    return "document", guessed if guessed and found in (UNKNOWN, "text/plain", "application/zip") else found
+    guessed = attachment.mime or mimetypes.guess_type(attachment.name or attachment.file)[0] or ""
+    vague = found in (UNKNOWN, "text/plain", "application/zip")
+    return "document", guessed if vague and _MIME.fullmatch(guessed) else found
 
 
 def _shown_name(attachment: Attachment) -> str:

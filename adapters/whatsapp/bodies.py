@@ -1,7 +1,6 @@
 """The bodies of a send, by the shape that the customer sees (sheet §3.2). Limits hold before anything is sent."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,6 @@ Body = Mapping[str, Any]
 
 LOCATION = "send_location"
 """The id of a choice that, alone, asks the customer for a location."""
-_LINK = re.compile(r"https://[^\s/?#@]+[^\s]*")
 
 
 def text_message(text: str, *, preview: bool) -> Body:
@@ -44,7 +42,7 @@ def interactive(part: Part, *, list_button: str, header: Body | None = None) -> 
 
 
 def is_link(choice: Choice) -> bool:
-    return bool(_LINK.fullmatch(choice.description))
+    return limits.is_link(choice.description)
 
 
 def buttons(text: str, choices: tuple[Choice, ...], header: Body | None = None) -> Body:
@@ -77,7 +75,7 @@ def _row(choice: Choice, title: str) -> Body:
 def link_button(text: str, title: str, url: str, header: Body | None = None) -> Body:
     """`cta_url`: a button that opens *url*. No answer comes back."""
     _check_body(text, limits.BODY)
-    if not _LINK.fullmatch(url):
+    if not limits.is_link(url):
         raise impossible("a button opens https addresses only")
     parameters = {"display_text": limits.clipped(" ".join(title.split()), limits.BUTTON), "url": url}
     return _interactive("cta_url", text, {"name": "cta_url", "parameters": parameters}, header)

@@ -1,9 +1,8 @@
 """Calls of the Graph API, for one number (sheet §3.1). All of them raise NotSent or MaybeSent."""
 
+import secrets
 from collections.abc import Mapping
 from datetime import timedelta
-
-from urllib3.filepost import encode_multipart_formdata
 
 from adapters.http import HttpAnswer, PlatformHttp
 from adapters.whatsapp.settings import WhatsAppSettings
@@ -30,12 +29,7 @@ class Graph:
 
     def upload(self, content: bytes, mime: str, name: str) -> HttpAnswer:
         """Keeps a file for 30 days, for this number (sheet §3.6)."""
-        fields: dict[str, str | bytes | tuple[str, bytes, str]] = {
-            "messaging_product": "whatsapp",
-            "type": mime,
-            "file": (name, content, mime),
-        }
-        body, content_type = encode_multipart_formdata(fields)
+        body, content_type = multipart({"messaging_product": "whatsapp", "type": mime}, content, mime, name)
         headers = {**self._authorization, "Content-Type": content_type}
         url = self._url(f"{self.number}/media")
         return self._http.call("POST", url, body=body, headers=headers, total=FILES)
@@ -50,3 +44,14 @@ class Graph:
 
     def _url(self, path: str) -> str:
         return f"{self._settings.api_base.rstrip('/')}/{self._settings.api_version}/{path}"
+
+
+def multipart(fields: Mapping[str, str], content: bytes, mime: str, name: str) -> tuple[bytes, str]:
+    """A form of *fields* and one `file`, and its Content-Type. The name is quoted as browsers quote it."""
+    boundary = secrets.token_hex(16)
+    told = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    heads = [f'name="{field}"\r\n\r\n{value}\r\n' for field, value in fields.items()]
+    heads.append(f'name="file"; filename="{told}"\r\nContent-Type: {mime}\r\n\r\n')
+    form = "".join(f"--{boundary}\r\nContent-Disposition: form-data; {head}" for head in heads)
+    body = form.encode("utf-8", "replace") + content + f"\r\n--{boundary}--\r\n".encode()
+    return body, f"multipart/form-data; boundary={boundary}"

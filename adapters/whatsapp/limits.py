@@ -3,6 +3,7 @@
 Whether Meta counts code points or UTF-16 units is not published (sheet §9): the larger count is used.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from adapters.surface import Menu, Surface
@@ -47,6 +48,14 @@ SURFACE = Surface(
     note="One message for each answer, since most cost money; pictures that are neither JPEG nor PNG, or too "
     "large, go as documents. A single choice whose description is an https address is a button that opens it.",
 )
+
+
+_LINK = re.compile(r"https://[^\s/?#@]+(?:[/?#]\S*)?")
+
+
+def is_link(url: str) -> bool:
+    """Whether *url* is an https address that Meta would open or fetch, without a user in it."""
+    return bool(_LINK.fullmatch(url))
 
 
 def fits(text: str, limit: Limit) -> bool:
