@@ -21,7 +21,7 @@ from adapters.shared import Bucket
 from adapters.signing import secrets as valid
 from adapters.values import ControlEvent, DeliveryState, Event, Request, StatusUpdate
 
-UNREADABLE = frozenset({Flaw.MISSING_ENCRYPT, Flaw.BASE64, Flaw.CIPHERTEXT_LENGTH, Flaw.PADDING, Flaw.LENGTH})
+UNREADABLE = frozenset({Flaw.BASE64, Flaw.CIPHERTEXT_LENGTH, Flaw.PADDING, Flaw.LENGTH})
 """Flaws of a body rather than of its origin: 400 (vectors `reject_event_*`)."""
 REMEMBERED = timedelta(hours=1)
 """An event is delivered again after 10 s and 30 s, or is collected some minutes later (§5)."""
@@ -57,6 +57,8 @@ class Events:
         if not self.seals:
             raise Unverified("events come here, but the channel has no token and aes_key")
         sealed = _sealed(request)
+        if not sealed.encrypt:
+            raise Malformed(f"an event's envelope: {Flaw.MISSING_ENCRYPT}")
         flaws: list[Flaw] = []
         for seal in self.seals:
             try:

@@ -7,7 +7,11 @@ from typing import Any, Self
 
 from adapters.channel import Services
 from adapters.dingtalk import DingTalk, DingTalkSettings
+from adapters.files import MemoryFiles
+from adapters.growth import MemoryGrowth
 from adapters.http import PlatformHttp
+from adapters.meter import MemoryMeter
+from adapters.throttle import MemoryThrottle
 from adapters.tokens import MemoryTokenStore
 from adapters.values import Message, Outcome, Part, Refused, Reply, reply_key
 from tests.adapters import dingtalk_kit as kit
@@ -17,8 +21,13 @@ from tests.fakes import Answer, Call, RecordingServer
 class Desk:
     """A channel, its clock, and DingTalk on the other side."""
 
-    def __init__(self, server: RecordingServer) -> None:
+    def __init__(self, server: RecordingServer, **settings: Any) -> None:
         self.server = server
+        self.settings = settings
+        self.files = MemoryFiles()
+        self.growth = MemoryGrowth()
+        self.meter = MemoryMeter()
+        self.throttle = MemoryThrottle()
         self.clock = kit.NOW
         self.http = PlatformHttp(total=timedelta(seconds=5))
         self.tokens = MemoryTokenStore()
@@ -26,8 +35,17 @@ class Desk:
 
     def another(self) -> DingTalk:
         """A channel of another process, which shares the tokens."""
-        settings = DingTalkSettings(**kit.SETTINGS, api_base=self.server.url, oapi_base=self.server.url)
-        services = Services(http=self.http, tokens=self.tokens, now=self.now)
+        places = {"api_base": self.server.url, "oapi_base": self.server.url}
+        settings = DingTalkSettings(**{**kit.SETTINGS, **places, **self.settings})
+        services = Services(
+            http=self.http,
+            tokens=self.tokens,
+            now=self.now,
+            files=self.files,
+            growth=self.growth,
+            meter=self.meter,
+            throttle=self.throttle,
+        )
         return DingTalk("shop", settings, services)
 
     def now(self) -> datetime:
@@ -54,6 +72,9 @@ class Desk:
     def group_with_session(self, **fields: Any) -> dict[str, Any]:
         return kit.group(**{**kit.session(self.server.url), **fields})
 
+    def calls(self, *paths: str) -> list[Call]:
+        return [call for call in self.server.calls if call.path in paths]
+
     def sends(self) -> list[Call]:
         return [call for call in self.server.calls if call.path in kit.SENDS]
 
@@ -65,10 +86,10 @@ class Desk:
 
     @classmethod
     @contextmanager
-    def open(cls, server: RecordingServer | None = None) -> Iterator[Self]:
+    def open(cls, server: RecordingServer | None = None, **settings: Any) -> Iterator[Self]:
         """At *server*, or at a DingTalk where all is well but for `server.faults`, which meet sends only."""
         with server or RecordingServer(kit.platform, lambda call: call.path in kit.SENDS) as started:
-            desk = cls(started)
+            desk = cls(started, **settings)
             yield desk
             desk.http.close()
 

@@ -30,6 +30,11 @@ ONE_TO_ONE = "/v1.0/robot/oToMessages/batchSend"
 TO_GROUP = "/v1.0/robot/groupMessages/send"
 SESSION = "/robot/sendBySession"
 SENDS = (ONE_TO_ONE, TO_GROUP, SESSION)
+CREATE = "/v1.0/card/instances/createAndDeliver"
+STREAMING = "/v1.0/card/streaming"
+UPLOAD = "/media/upload"
+OLD_TOKEN = "/gettoken"
+DOWNLOAD = "/v1.0/robot/messageFiles/download"
 
 _issued = count(1)
 
@@ -89,17 +94,19 @@ def platform(call: Call) -> Answer:
     """DingTalk, when all is well."""
     if call.path == TOKEN_PATH:
         return json_answer({"accessToken": f"{TOKEN}{next(_issued)}", "expireIn": 7200})
-    if call.path == SESSION:
-        return json_answer({"errcode": 0, "errmsg": "ok"})
-    if call.path == ONE_TO_ONE:
-        return json_answer(
-            {"processQueryKey": "pqkKit0001=", "invalidStaffIdList": [], "flowControlledStaffIdList": []}
-        )
-    if call.path == TO_GROUP:
-        return json_answer({"processQueryKey": "pqkKit0002="})
+    good = GOOD.get(call.path)
+    return json_answer(good) if good else _refused(call)
+
+
+def _refused(call: Call) -> Answer:
     if call.path == "/v1.0/robot/oToMessages/readStatus":
         return api_error("processQueryKey.expireTime")
     return api_error("InvalidAction.NotFound", status=404)
+
+
+def delivery(**fields: Any) -> dict[str, Any]:
+    good = {"spaceType": "IM_ROBOT", "spaceId": "s", "success": True, "carrierId": "pqkCard1", "errorMsg": ""}
+    return {**good, **fields}
 
 
 def api_error(code: str, *, status: int = 400, **fields: Any) -> Answer:
@@ -120,3 +127,16 @@ def shown(call: Call) -> str:
     param = json.loads(sent["msgParam"])
     words: str = param["content" if sent["msgKey"] == "sampleText" else "text"]
     return words
+
+
+GOOD: Mapping[str, Mapping[str, Any]] = {
+    SESSION: {"errcode": 0, "errmsg": "ok"},
+    ONE_TO_ONE: {"processQueryKey": "pqkKit0001=", "invalidStaffIdList": [], "flowControlledStaffIdList": []},
+    TO_GROUP: {"processQueryKey": "pqkKit0002="},
+    OLD_TOKEN: {"errcode": 0, "access_token": "kit-old-token-1", "errmsg": "ok", "expires_in": 7200},
+    CREATE: {"success": True, "result": {"outTrackId": "t", "deliverResults": [delivery()]}},
+    STREAMING: {"success": True, "result": True},
+    "/v1.0/card/instances": {"success": True, "result": "frontdesk-check"},
+    UPLOAD: {"errcode": 0, "errmsg": "ok", "media_id": "@lKit", "created_at": 1, "type": "x"},
+}
+"""What each call is answered with, when all is well."""
