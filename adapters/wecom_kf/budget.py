@@ -4,8 +4,12 @@ The platform counts as well, and its word is final; this count saves the calls, 
 of a message as sent that a `msg_send_fail` takes back a moment later.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from adapters.growth import Growth
-from adapters.values import Action, Refused, Reply
+from adapters.text import Limit, split
+from adapters.values import Action, Part, Refused, Reply
 from adapters.wecom_kf.events import message_id
 
 MOST = 5
@@ -40,3 +44,23 @@ class Budget:
     def _name(self, reply: Reply) -> str:
         last = reply.route.get("last", "")
         return f"wecom-kf:{self._open_kfid}:said:{reply.conversation.key}:{last}"
+
+
+def within(parts: Sequence[Part], most: int, limit: Limit) -> tuple[Part, ...]:
+    """*parts*, or *most* of them: a long text is cut, visibly, before a file or a question is left out. The
+    platform would refuse what is over altogether."""
+    if len(parts) <= most:
+        return tuple(parts)
+    special = [place for place, part in enumerate(parts) if part.attachment or part.choices][: most - 1]
+    texts = [place for place, part in enumerate(parts) if not (part.attachment or part.choices)]
+    kept = texts[: most - len(special)]
+    shown = {place: parts[place] for place in (*special, *kept)}
+    if kept and len(kept) < len(texts):
+        shown[kept[-1]] = replace(parts[kept[-1]], text=_cut(parts[kept[-1]].text, limit))
+    return tuple(shown[place] for place in sorted(shown))
+
+
+def _cut(text: str, limit: Limit) -> str:
+    ellipsis = " …"
+    room = Limit(size=limit.size - limit.measure(ellipsis), measure=limit.measure)
+    return split(text, room)[0] + ellipsis

@@ -11,7 +11,7 @@ from adapters.channel import Channel, Download, Finding, Services
 from adapters.crypto import BadContent, Flaw, NotSealed
 from adapters.markdown import PLAIN, Dialect
 from adapters.surface import Content, Surface
-from adapters.text import Limit, split, utf8_bytes
+from adapters.text import Limit, utf8_bytes
 from adapters.values import (
     NOTICE,
     ControlEvent,
@@ -34,7 +34,7 @@ from adapters.wecom.api import WeComApi
 from adapters.wecom.envelope import Callback
 from adapters.wecom.inbound import read_inner, seconds
 from adapters.wecom.media import Uploads, fetched
-from adapters.wecom_kf.budget import MOST_OF_A_REPLY
+from adapters.wecom_kf.budget import MOST_OF_A_REPLY, within
 from adapters.wecom_kf.check import findings
 from adapters.wecom_kf.outbound import MENU
 from adapters.wecom_kf.pulling import Pulling
@@ -111,15 +111,8 @@ class WeComKf(Channel[WeComKfSettings]):
     def fetch(self, media: Media, message: Message) -> Download:
         return fetched(self._api, media)
 
-    def compose(self, markdown: str) -> tuple[str, ...]:
-        return _at_most(split(self.dialect.render(markdown), self.limit), MOST_OF_A_REPLY, self.limit)
-
     def parts(self, content: Content) -> tuple[Part, ...]:
-        """What the customer is asked comes last, and is never what is left out."""
-        shaped = super().parts(content)
-        if len(shaped) <= MOST_OF_A_REPLY:
-            return shaped
-        return (*shaped[: MOST_OF_A_REPLY - 1], shaped[-1])
+        return within(super().parts(content), MOST_OF_A_REPLY, self.limit)
 
     def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
         """*again* changes nothing: the platform knows the part by its `msgid`."""
@@ -149,13 +142,3 @@ class WeComKf(Channel[WeComKfSettings]):
             kind=NOTICE,
             route={"token": token} if token else {},
         )
-
-
-def _at_most(texts: Sequence[str], most: int, limit: Limit) -> tuple[str, ...]:
-    """What is over is cut, visibly: the platform would refuse the sixth message altogether."""
-    if len(texts) <= most:
-        return tuple(texts)
-    kept, ellipsis = list(texts[:most]), " …"
-    room = Limit(size=limit.size - limit.measure(ellipsis), measure=limit.measure)
-    kept[-1] = split(kept[-1], room)[0] + ellipsis
-    return tuple(kept)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from defusedxml.ElementTree import fromstring
 from wechatpy.enterprise.crypto import WeChatCrypto
@@ -24,6 +23,7 @@ from tests.adapters.wecom_platform import (
     SETTINGS,
     TOKEN,
     Console,
+    mutations,
 )
 from tests.contracts.channel import ChannelContract
 from tests.fakes import Answer, Call, json_answer
@@ -86,13 +86,7 @@ class TestWeComApp(ChannelContract):
         yield replace(good, method="GET")
 
     def mutated(self) -> Iterator[bytes]:
-        """The message with each element emptied, doubled, nested, moved, renamed, or filled with nonsense."""
-        root = fromstring(self.payload())
-        for place in range(len(root)):
-            for change in (_emptied, _doubled, _nested, _renamed, _huge, _spaced, _odd, _removed):
-                copy = fromstring(tostring(root))
-                change(copy, copy[place])
-                yield tostring(copy)
+        return mutations(self.payload())
 
     def platform(self, call: Call) -> Answer:
         if call.path == "/cgi-bin/gettoken":
@@ -116,35 +110,3 @@ class TestWeComApp(ChannelContract):
     def test_the_operators_words_of_a_code_are_its_own(self) -> None:
         steps = [rule for code, rule in RULES.items() if not rule.meaning or not rule.next_step]
         assert steps == []
-
-
-def _emptied(_: Element, element: Element) -> None:
-    element.text = None
-
-
-def _doubled(root: Element, element: Element) -> None:
-    SubElement(root, element.tag).text = "other"
-
-
-def _nested(_: Element, element: Element) -> None:
-    SubElement(element, element.tag).text = "inner"
-
-
-def _renamed(_: Element, element: Element) -> None:
-    element.tag = element.tag.lower()
-
-
-def _huge(_: Element, element: Element) -> None:
-    element.text = "9" * 5000
-
-
-def _spaced(_: Element, element: Element) -> None:
-    element.text = f"\n {element.text}:*%\u202e\r\n "
-
-
-def _odd(_: Element, element: Element) -> None:
-    element.text = "-1.5e309"
-
-
-def _removed(root: Element, element: Element) -> None:
-    root.remove(element)

@@ -1,14 +1,16 @@
 """WeCom's side in tests: its published vectors, and callbacks sealed by wechatpy, which shares no code with us."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
+from xml.etree.ElementTree import Element, SubElement, tostring
 from xml.sax.saxutils import escape
 
+from defusedxml.ElementTree import fromstring
 from wechatpy.enterprise.crypto import PrpCrypto, WeChatCrypto
 from wechatpy.utils import WeChatSigner
 
@@ -115,3 +117,45 @@ class Console:
 
     def text(self, content: str, *, message_id: str = "7459035031717794886", user: str = "zhangsan") -> Request:
         return self.post(self.inner(Content=content, MsgId=message_id, user=user))
+
+
+def mutations(payload: bytes) -> Iterator[bytes]:
+    """The message with each element emptied, doubled, nested, renamed, removed, or filled with nonsense."""
+    root = fromstring(payload)
+    for place in range(len(root)):
+        for change in (_emptied, _doubled, _nested, _renamed, _huge, _spaced, _odd, _removed):
+            copy = fromstring(tostring(root))
+            change(copy, copy[place])
+            yield tostring(copy)
+
+
+def _emptied(_: Element, element: Element) -> None:
+    element.text = None
+
+
+def _doubled(root: Element, element: Element) -> None:
+    SubElement(root, element.tag).text = "other"
+
+
+def _nested(_: Element, element: Element) -> None:
+    SubElement(element, element.tag).text = "inner"
+
+
+def _renamed(_: Element, element: Element) -> None:
+    element.tag = element.tag.lower()
+
+
+def _huge(_: Element, element: Element) -> None:
+    element.text = "9" * 5000
+
+
+def _spaced(_: Element, element: Element) -> None:
+    element.text = f"\n {element.text}:*%\u202e\r\n "
+
+
+def _odd(_: Element, element: Element) -> None:
+    element.text = "-1.5e309"
+
+
+def _removed(root: Element, element: Element) -> None:
+    root.remove(element)
