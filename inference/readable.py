@@ -31,7 +31,7 @@ def decided(text: str) -> str:
     a mark, or the first half of a surrogate pair."""
     text = _CONTROL.sub("", text)
     at = text.rfind("<", max(0, len(text) - _LONGEST_MARK))
-    if at >= 0 and any(mark.startswith(text[at:]) for mark in _MARKS):
+    if at >= 0 and any(mark != text[at:] and mark.startswith(text[at:]) for mark in _MARKS):
         text = text[:at]
     return text[:-1] if "\ud800" <= text[-1:] <= "\udbff" else text
 

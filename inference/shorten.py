@@ -28,13 +28,15 @@ _WHOLE = re.compile(
 )
 _OPEN = re.compile(
     rf"{_PAIRED}|\*\*[^*\n]+\*\*|(?P<open>(?:"
-    r"`[^`\n]{0,80}|\*\*[^*\n]{0,80}"
+    r"`[^`\n]{0,80}|\*\*[^*\n]{0,80}\*?"
     r"|!?\[(?:[^\[\]\n]|\[[^\[\]\n]*\](?:\([^()\n]*\))?)*(?:\[[^\[\]\n]*(?:\](?:\([^()\n]*)?)?)?"
-    rf"|{LABEL}(?:\([^\n]*)?|{_URL}|\bhttps?:?/?|\bwww|(?<!\S)!"
+    rf"|{LABEL}(?:\([^\n]*)?|{_URL}"
     r")\Z)",
     re.DOTALL,
 )
 """What has begun in a growing text and must be whole to be read: its beginning would be shown as bare markup."""
+_MAYBE = re.compile(r"(?:[!<]|(?<!\*)\*|<?(?<![A-Za-z])(?:h(?:t(?:t(?:ps?(?::/{0,2})?)?)?)?|w{1,3}))\Z")
+"""What may begin such a thing."""
 _LINK = re.compile(r"!?\[|<?(?:https?://|www\.)")
 _GRAPHEME = regex.compile(r"\X")
 ELLIPSIS = "…"
@@ -54,7 +56,7 @@ def shorten(text: str, most: int) -> str:
 
 def so_far(text: str, most: int) -> str:
     """What of an answer that is still growing may be seen: `shorten` of what is whole in it."""
-    return shorten(_closed(text), most)
+    return shorten(_MAYBE.sub("", _closed(text)), most)
 
 
 def _closed(text: str) -> str:
