@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: run test test-vllm check format faults bench clean
+.PHONY: run test test-vllm check format docs faults bench clean
 
 run: $(STAMP)  ## start everything; with no configuration, the sandbox and an example shop
 	$(BIN)/frontdesk run $(ARGS)
@@ -25,6 +25,9 @@ check: $(STAMP)  ## format, lint, types, layers
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(STAMP)  ## the pages that are made from the code
+	$(BIN)/python -m bot.platforms_page > docs/platforms.md
 
 faults: $(STAMP)  ## the kill loops: minutes to hours
 	$(BIN)/python -m pytest -m faults $(ARGS)

@@ -25,6 +25,7 @@ from adapters.text import Limit, split
 from adapters.throttle import MemoryThrottle, Throttle
 from adapters.tokens import TokenStore
 from adapters.values import (
+    ConversationId,
     Event,
     Media,
     Message,
@@ -172,6 +173,12 @@ class Channel(ABC, Generic[S]):
         """What the platform keeps for us behind *cursor* ("": from the beginning), where it only sends notices.
         Raises NotSent, MaybeSent, or :class:`~adapters.tokens.NoToken`: then it is asked again later."""
         raise Unsupported("fetching messages")
+
+    def hand_over(self, conversation: ConversationId) -> Outcome | None:
+        """Gives the customer to a human of the business, after they were told so; None: nobody is configured, or
+        the platform has no such thing. May be asked twice. Never raises for what the network or the platform
+        does."""
+        return None
 
     def connection(self) -> Connection | None:
         """The long connection that this channel needs, as it is configured; None: webhooks alone."""

@@ -11,19 +11,27 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from adapters.channel import Channel, ChannelSettings, Services
-from adapters.errors import Malformed, Unverified
+from adapters.channel import Channel, ChannelSettings, Download, Services
+from adapters.errors import Malformed, MediaLost, Unverified
+from adapters.files import NoFile
 from adapters.markdown import Dialect
 from adapters.payload import Json, objects, read_object, text
 from adapters.signing import any_same, hmac_sha256, secrets
+from adapters.surface import Menu, Surface
 from adapters.text import Limit
 from adapters.values import (
+    Action,
+    Attachment,
+    Choice,
     ConversationId,
     Delivered,
     Event,
+    Media,
     Message,
     Outcome,
+    Page,
     Promise,
+    Refused,
     Reply,
     Request,
     Response,
@@ -39,7 +47,7 @@ class MemorySettings(ChannelSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One part that was sent: *again* after Unknown, *repeated* and *template* as in `Part`."""
+    """One part that was sent: *again* after Unknown, the rest as in `Part`; *content* is the attached file's."""
 
     key: str
     to: str
@@ -47,20 +55,52 @@ class Sent:
     again: bool
     repeated: bool
     template: str = ""
+    choices: tuple[Choice, ...] = ()
+    attachment: Attachment | None = None
+    content: bytes = b""
+
+
+class MemoryWriting:
+    """One answer that grew: *messages* are those that it answers, *texts* what was shown."""
+
+    def __init__(self, messages: Sequence[Message], key: str) -> None:
+        self.messages = tuple(messages)
+        self.key = key
+        self.texts: list[str] = []
+        self.ended = False
+
+    def show(self, text: str) -> None:
+        self.texts.append(text)
+
+    def end(self) -> None:
+        self.ended = True
 
 
 class MemoryChannel(Channel[MemorySettings]):
-    """Remembers what it was told to send in `sent`; answers with `outcomes` in turn, then with Delivered."""
+    """Remembers what it was told to send in `sent`; answers with `outcomes` in turn, then with Delivered. `shelf`
+    holds by id what can be fetched, `pages` what can be pulled; `writings` are the answers that grew."""
 
     settings_type = MemorySettings
     promise: ClassVar[Promise] = Promise.KEYED
     dialect = Dialect(render=str)
     limit = Limit(size=1000, measure=len)
+    surface: ClassVar[Surface] = Surface(
+        buttons=Menu(most=3, title=Limit(size=20, measure=len), body=Limit(size=500, measure=len)),
+        attachments=frozenset({"image", "document"}),
+        caption=Limit(size=200, measure=len),
+        grows=True,
+        hears=frozenset({"image", "audio"}),
+    )
 
     def __init__(self, name: str, settings: MemorySettings, services: Services) -> None:
         super().__init__(name, settings, services)
         self.sent: list[Sent] = []
         self.outcomes: deque[Outcome] = deque()
+        self.shelf: dict[str, Download | Exception] = {}
+        self.fetched: list[str] = []
+        self.writings: list[MemoryWriting] = []
+        self.pages: deque[Page | Exception] = deque()
+        self.cursors: list[str] = []
 
     @property
     def account(self) -> str:
@@ -95,6 +135,10 @@ class MemoryChannel(Channel[MemorySettings]):
     def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
         outcome = self.outcomes.popleft() if self.outcomes else Delivered(platform_id=f"twin-{len(self.sent)}")
         part = reply.parts[index]
+        try:
+            content = self.services.files.read(part.attachment) if part.attachment and part.attachment.file else b""
+        except NoFile as error:
+            return Refused(reason=str(error), action=Action.GIVE_UP)
         sent = Sent(
             key=reply.part_key(index),
             to=reply.route["to"],
@@ -102,6 +146,27 @@ class MemoryChannel(Channel[MemorySettings]):
             again=again,
             repeated=part.repeated,
             template=part.template,
+            choices=part.choices,
+            attachment=part.attachment,
+            content=content,
         )
         self.sent.append(sent)
         return outcome
+
+    def fetch(self, media: Media, message: Message) -> Download:
+        self.fetched.append(media.id)
+        found = self.shelf.get(media.id, MediaLost("nothing of that id is on the shelf"))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def writing(self, messages: Sequence[Message], key: str) -> MemoryWriting:
+        self.writings.append(MemoryWriting(messages, key))
+        return self.writings[-1]
+
+    def pull(self, notice: Message, cursor: str) -> Page:
+        self.cursors.append(cursor)
+        page = self.pages.popleft() if self.pages else Page(events=(), cursor=cursor, more=False)
+        if isinstance(page, Exception):
+            raise page
+        return page

@@ -17,6 +17,7 @@ from adapters.markdown import Dialect
 from adapters.payload import Json, at, objects, read_object, text
 from adapters.rules import Rule, alert, give_up, honest, retry, uncoded
 from adapters.signing import any_same, secrets
+from adapters.surface import Menu, Surface
 from adapters.text import Limit, utf16_units
 from adapters.values import (
     Action,
@@ -147,6 +148,13 @@ class Telegram(Channel[TelegramSettings]):
     promise: ClassVar[Promise] = Promise.BLIND
     dialect = Dialect(lambda markdown: "\n".join(typeset(markdown, longest=LONGEST)))
     limit = Limit(size=LONGEST, measure=lambda written: utf16_units(shown(written)))
+    surface: ClassVar[Surface] = Surface(
+        buttons=Menu(most=10, title=Limit(size=64, measure=utf16_units), body=limit),
+        typing=True,
+        quotes=True,
+        note="Choices are keys of a keyboard that says their words; files are named, with their public address.",
+    )
+    typing_lasts = timedelta(seconds=4)  # shown for five seconds (appendix C)
     dedupe_horizon = timedelta(days=2)  # pending updates are kept for 24 hours (appendix C)
 
     @property
@@ -217,7 +225,11 @@ class Telegram(Channel[TelegramSettings]):
 
     def _body(self, reply: Reply, index: int) -> dict[str, Json]:
         """The first part of a reply in a group quotes the message, so that all see whom it answers."""
-        body: dict[str, Json] = {**_place(reply.route), "text": reply.parts[index].text, "parse_mode": "HTML"}
+        part = reply.parts[index]
+        body: dict[str, Json] = {**_place(reply.route), "text": part.text, "parse_mode": "HTML"}
+        if part.choices:  # a key's words come back as the customer's own message
+            keys: Json = [[{"text": choice.title}] for choice in part.choices]
+            body["reply_markup"] = {"keyboard": keys, "resize_keyboard": True, "one_time_keyboard": True}
         quoted = reply.route.get("message", "")
         if quoted and index == 0:
             body["reply_parameters"] = {"message_id": int(quoted), "allow_sending_without_reply": True}

@@ -25,6 +25,8 @@ from adapters.http import PlatformHttp
 from adapters.telegram import Telegram
 from adapters.tokens import MemoryTokenStore, TokenStore
 from adapters.wecom import WeComApp
+from adapters.wecom_aibot import WeComAiBot
+from adapters.wecom_kf import WeComKf
 from adapters.whatsapp import WhatsApp
 from bot import config as configuration
 from bot import metrics
@@ -61,6 +63,7 @@ from sessions.growth import RedisGrowth
 from sessions.inbox import Inbox
 from sessions.leader import Leader
 from sessions.meter import RedisMeter
+from sessions.relay import RedisRelay
 from sessions.schedule import RedisSchedule, Schedule
 from sessions.store import RedisStore
 from sessions.throttle import RedisThrottle
@@ -71,6 +74,8 @@ EXAMPLE_COMPANY = configuration.Assistant().company_name
 PLATFORMS: Mapping[str, type[Channel[Any]]] = {
     "whatsapp": WhatsApp,
     "wecom": WeComApp,
+    "wecom-aibot": WeComAiBot,
+    "wecom-kf": WeComKf,
     "dingtalk": DingTalk,
     "feishu": Feishu,
     "telegram": Telegram,
@@ -151,6 +156,7 @@ def services_of(config: Config, store: RedisStore) -> Services:
         throttle=RedisThrottle(store),
         meter=RedisMeter(store),
         growth=RedisGrowth(store),
+        relay=RedisRelay(store),
     )
 
 

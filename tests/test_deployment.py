@@ -147,9 +147,9 @@ def test_the_image_is_built_from_the_packages_alone() -> None:
     assert kept == {"adapters", "bot", "inference", "sessions", "setup.cfg", "pyproject.toml", "README.md"}
 
 
-def test_the_procfile_names_our_two_process_types() -> None:
+def test_the_procfile_names_our_process_types() -> None:
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text("utf-8").splitlines())
-    assert lines == {"web": "frontdesk web", "worker": "frontdesk worker"}
+    assert lines == {"web": "frontdesk web", "worker": "frontdesk worker", "connect": "frontdesk connect"}
 
 
 def test_every_file_that_the_code_reads_is_named_as_package_data() -> None:

@@ -20,6 +20,7 @@ from adapters.markdown import Dialect, Marks, Writer
 from adapters.payload import Json, read_object, text
 from adapters.rules import Rule, alert, give_up, honest, retry, uncoded
 from adapters.signing import any_same, secrets
+from adapters.surface import Surface
 from adapters.text import Limit
 from adapters.tokens import NoToken, SharedToken
 from adapters.values import (
@@ -117,6 +118,9 @@ class Feishu(Channel[FeishuSettings]):
 
     settings_type = FeishuSettings
     promise: ClassVar[Promise] = Promise.KEYED
+    surface: ClassVar[Surface] = Surface(
+        quotes=True, note="Choices are numbered lines; files are named, with their public address."
+    )
     dialect = Dialect(rendered)
     limit = Limit(size=28_000, measure=cost)  # a post's body may have 30 KB, a text's 150 KB (appendix A)
     dedupe_horizon = timedelta(days=1)  # the last of four repeats comes after some 7 hours (appendix A)

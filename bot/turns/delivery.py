@@ -13,7 +13,7 @@ from adapters.channel import Channel
 from adapters.values import Action, Delivered, Outcome, Promise, Refused, Unknown
 from bot import metrics
 from bot.accounts import PROBE, Accounts
-from bot.logs import log
+from bot.logs import Level, log
 from bot.turns.endings import Endings, lease_holds, stored
 from bot.turns.rules import TurnRules
 from sessions.inbox import Inbox, PartRecord, PartState, StoredReply, Turn
@@ -63,7 +63,16 @@ class Delivery:
             return
         if last is not None:
             self._record(*last)
+        self._hand_over()
         self._endings.park(self._turn, "model_failed", self._stored.fallback)
+
+    def _hand_over(self) -> None:
+        """A colleague was promised. Where the platform has a way to them, it is taken."""
+        outcome = self._channel.hand_over(self._turn.id)
+        if outcome is not None:
+            refused = outcome.reason if isinstance(outcome, Refused | Unknown) else ""
+            level: Level = "warning" if refused else "info"
+            log("handed_over", level=level, conversation=self._turn.id.label, done=not refused, reason=refused)
 
     def _deliver(self, index: int, record: PartRecord, *, marked: bool) -> PartRecord | None:
         """One part. Its DELIVERED record, yet to be stored; None: the turn was postponed or parked."""
