@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from bot.sandbox.dingtalk import DingTalkPlatform
-from bot.sandbox.dingtalk.platform import sign
+from bot.sandbox.dingtalk.robot import sign
 from bot.sandbox.simulator.faults import Fault
 from tests.fakes import RecordingServer
 from tests.sandbox.bots import recording_bot

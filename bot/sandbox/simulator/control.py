@@ -53,6 +53,7 @@ SETTINGS: Mapping[str, type] = {
     "subscribed": bool,
     "batch": int,
     "batch_shape": str,
+    "streams": bool,
 }
 
 

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from bot.sandbox.simulator.envelope import Envelope, cdata
 from bot.sandbox.simulator.faults import Fault
 from bot.sandbox.simulator.journal import Delivery, Said, SentMessage
 from bot.sandbox.simulator.limits import Bucket
 from bot.sandbox.simulator.platform import Exchange, Platform, Post, Refusal, Route, member, route
 from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
-from bot.sandbox.wecom.envelope import Envelope, cdata
 
 LARGEST_TEXT = 2048
 """Bytes of UTF-8; what is over is cut silently (§3.3)."""

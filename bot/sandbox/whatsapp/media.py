@@ -5,11 +5,9 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email.message import Message
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 
+from bot.sandbox.simulator.forms import form
 from bot.sandbox.simulator.media import File, Shelf
 from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 from bot.sandbox.whatsapp.graph import graph_error, invalid, missing
@@ -107,16 +105,3 @@ def described(id_: str, file: File, **more: Any) -> dict[str, Any]:
     """A file as a webhook shows it: its hash is base64 there (§2.2)."""
     digest = base64.b64encode(hashlib.sha256(file.content).digest()).decode()
     return {"mime_type": file.mime, "sha256": digest, "id": id_, **more}
-
-
-def form(incoming: Incoming) -> dict[str, tuple[Message, bytes]]:
-    """The parts of a multipart form by name; none if it is no such form."""
-    kind = incoming.headers.get("content-type", "")
-    parsed = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + incoming.body)
-    if not parsed.is_multipart():
-        return {}
-    found: dict[str, tuple[Message, bytes]] = {}
-    for part in parsed.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        found[str(name)] = (part, bytes(part.get_payload(decode=True) or b""))
-    return found
