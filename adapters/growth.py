@@ -40,6 +40,7 @@ class MemoryGrowth:
 
     def open(self, name: str, text: str = "") -> Growing:
         with self._guard:
+            self._answers = {each: kept for each in self._answers if (kept := self._known(each))}
             known = self._known(name)
             if known is None:
                 known = self._answers[name] = Growing(text=text, finished=False, opened_at=self._clock())

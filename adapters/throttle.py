@@ -27,6 +27,7 @@ class MemoryThrottle:
     def take(self, buckets: Sequence[Bucket]) -> timedelta:
         with self._guard:
             now = self._clock()
+            self._full_at = {name: when for name, when in self._full_at.items() if when > now}
             full_at = {bucket.name: max(self._full_at.get(bucket.name, now), now) for bucket in buckets}
             waits = (full_at[each.name] - now - (each.burst - 1) * each.every for each in buckets)
             wait = max(waits, default=timedelta())
