@@ -138,3 +138,8 @@ def test_the_newest_text_with_a_letter_decides_on_the_language() -> None:
     assert handover_line(["你好", "hello", "!!!"]).isascii()
     assert not handover_line(["hello", "你好", "123"]).isascii()
     assert handover_line([]).isascii()
+
+
+def test_a_question_without_words_is_no_greeting() -> None:
+    answer = assistant(None).answer(question())
+    assert answer.source is Source.HANDOVER

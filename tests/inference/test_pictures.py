@@ -12,6 +12,7 @@ from inference.budget import PER_PICTURE, tokens
 from inference.errors import ContextTooLong, ModelRefused
 from inference.exchange import Limits
 from inference.faq import NoKnowledge
+from inference.request import Voice
 from inference.scripted import ScriptedModel
 from inference.values import ChatMessage, Model, Picture, Question, Source
 from tests.inference.conftest import Connect
@@ -126,7 +127,7 @@ def test_a_large_picture_may_take_longer_than_connecting(server: ScriptedModelSe
 def test_the_scripted_server_refuses_what_is_no_picture(
     server: ScriptedModelServer, connect: Connect, part: dict[str, object]
 ) -> None:
-    model = connect(server.url)
-    model.voice = type(model.voice)(model="m", extra={"messages": [{"role": "user", "content": [part]}]})
+    voice = Voice(model="gpt-oss-20b", extra={"messages": [{"role": "user", "content": [part]}]})
+    model = connect(server.url).tuned(voice)
     with pytest.raises(ModelRefused):
         ServerStage(server, model).ask()

@@ -13,6 +13,7 @@ from bot.sandbox.model_faults import events, says
 from inference.errors import ModelError
 from inference.preview import BEFORE_A_CALL, Manners, Preview
 from inference.readable import decided, readable, thinks_aloud
+from inference.request import Voice
 from tests.contracts.model_tools import ORDER_STATUS
 from tests.inference.conftest import Connect
 from tests.inference.test_vllm import ServerStage
@@ -34,6 +35,14 @@ def written(
         pieces.append(piece)
         preview.grown(pieces)
     return shown
+
+
+def learnt(*answers: tuple[str, bool]) -> Manners:
+    """What is known after *answers*, each with whether it was whole."""
+    manners = Manners()
+    for content, whole in answers:
+        manners.learn(content, whole=whole)
+    return manners
 
 
 @pytest.fixture
@@ -104,14 +113,9 @@ def test_a_thought_that_comes_apart_shows_the_manners_of_its_server() -> None:
 
 
 def test_manners_are_learnt_from_whole_answers_and_bad_ones_are_remembered() -> None:
-    manners = Manners()
-    manners.learn("They want mon", whole=False)
-    assert manners.apart is None
-    manners.learn("Paid.", whole=True)
-    assert manners.apart is True
-    manners.learn("They want money.</think>Paid.", whole=True)
-    manners.learn("Paid.", whole=True)
-    assert manners.apart is False
+    assert learnt(("They want mon", False)).apart is None
+    assert learnt(("Paid.", True)).apart is True
+    assert learnt(("Paid.", True), ("They want money.</think>Paid.", True), ("Paid.", True)).apart is False
 
 
 def test_a_thought_with_its_beginning_is_no_bad_manners() -> None:
@@ -188,8 +192,10 @@ def test_an_answer_that_is_made_again_is_shown_anew(server: ScriptedModelServer,
         assert len(shown) > 1
 
 
-def test_a_server_that_thinks_aloud_is_found_out_before_anything_is_shown(stage: ServerStage) -> None:
-    stage.model.voice = type(stage.model.voice)(model="gpt-oss-20b", reasoning_effort="")
+def test_a_server_that_thinks_aloud_is_found_out_before_anything_is_shown(
+    server: ScriptedModelServer, connect: Connect
+) -> None:
+    stage = ServerStage(server, connect(server.url).tuned(Voice(model="gpt-oss-20b", reasoning_effort="")))
     stage.dawdle(timedelta(seconds=0.02))
     stage.server.usually = says("They want their money back.</think>It is paid.")
     for _ in range(2):

@@ -137,7 +137,18 @@ def texts(pieces: Sequence[str]) -> st.SearchStrategy[str]:
 @settings(deadline=None, max_examples=300)
 @given(
     texts(
-        ["Some words ", ". ", "，", "[a](file:b.pdf)", "![c](d)", "**e** ", "\n", "好的。", "https://f.example ", "7"]
+        [
+            "Some words ",
+            ". ",
+            "，",
+            "[a](file:b.pdf)",
+            "![c](d)",
+            "**e** ",
+            "\n",
+            "好的。",
+            "https://f.example ",
+            "7",
+        ]
     )
 )
 def test_a_text_that_fits_only_grows_and_one_that_does_not_stays_within_its_length(text: str) -> None:

@@ -41,6 +41,7 @@ def test_the_first_call_only_asks_in_a_fixed_sentence(shop: tuple[Shop, Counter]
     assert (answer.text, answer.source) == (QUESTION, Source.TOOL)
     assert not service.requests
     assert len(counter.model.asked) == 1
+    assert answer.choices == ("Yes", "No")
     pending = Pending.load(answer.pending)
     assert pending is not None
     assert (pending.tool, pending.arguments, pending.user) == ("cancel_order", {"order_number": "1001"}, "ana")
@@ -70,6 +71,33 @@ def test_a_no_drops_it_without_asking_the_model(no: str, line: str, shop: tuple[
     assert (answer.text, answer.source, answer.pending) == (line, Source.TOOL, "")
     assert len(counter.model.asked) == 1
     assert not service.requests
+
+
+@pytest.mark.parametrize("text", ["Cancel order 1001", "请取消 1001"])
+def test_yes_and_no_are_offered_in_the_customers_language_and_a_tap_is_understood(
+    text: str, shop: tuple[Shop, Counter]
+) -> None:
+    service, counter = shop
+    counter.model.script(CANCEL)
+    asking = counter.ask(text)
+    yes, no = asking.choices
+    assert (verdict(yes), verdict(no)) == (Verdict.YES, Verdict.NO)
+    assert all(title.casefold() in asking.text for title in asking.choices)
+    dropped = counter.ask(no, turn="turn-2", pending=asking.pending)
+    assert (dropped.source, dropped.choices) == (Source.TOOL, ())
+    assert not service.acts
+    done = counter.ask(yes, turn="turn-3", pending=asking.pending)
+    assert done.choices == ()
+    assert len(service.acts) == 1
+
+
+def test_a_second_question_after_a_yes_offers_its_choices_too(shop: tuple[Shop, Counter]) -> None:
+    _, counter = shop
+    pending = asked(counter).pending
+    counter.model.script(calling(("cancel_order", '{"order_number": "1002"}')))
+    answer = counter.ask("yes", "and 1002, too", turn="turn-2", pending=pending)
+    assert answer.choices == ("Yes", "No")
+    assert answer.text.startswith("Done: ")
 
 
 @pytest.mark.parametrize(
