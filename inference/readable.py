@@ -15,10 +15,9 @@ def readable(text: str) -> str:
     """*text* as a customer may see it: without thoughts (a server without its reasoning parser leaves them in the
     content), without Harmony markup and what follows it (vLLM sheet §0.8), without calls, control characters or
     lone surrogates."""
-    text = _THOUGHT.sub("", _CONTROL.sub("", text))
+    text = _THOUGHT.sub("", without_surrogates(_CONTROL.sub("", text)))
     text = text.rsplit(_THOUGHT_ENDS, 1)[-1]  # chat templates that open the thought themselves
-    text = _CALL.sub("", text.split("<|", 1)[0])
-    return without_surrogates(text).strip()
+    return _CALL.sub("", text.split("<|", 1)[0]).strip()
 
 
 def without_surrogates(text: str) -> str:
