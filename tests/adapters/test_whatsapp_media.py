@@ -173,16 +173,12 @@ class TestFetching(MediaKit):
             self.fetched(largest_media=4096)
 
     @pytest.mark.parametrize(
-        ("code", "error"), [(100, MediaLost), (190, NotSent), (131000, NotSent), (33, NotSent)]
+        ("code", "error"), [(100, MediaLost), (190, NotSent), (131000, NotSent), (33, NotSent), (131052, MediaLost)]
     )
     def test_a_refused_id_is_final_unless_the_account_or_the_platform_is_at_fault(
-        self, server: RecordingServer, code: int, error: type[Exception]
+        self, code: int, error: type[Exception]
     ) -> None:
-        class Refusing(TestFetching):
-            def platform(self, call: Call) -> Answer:
-                return graph_error(code)
-
-        with RecordingServer(lambda call: graph_error(code)) as refusing:
+        with RecordingServer(lambda _: graph_error(code)) as refusing:
             channel = self.channel(refusing.url)
             with pytest.raises(error):
                 channel.fetch(FILE, self.message(channel, self.text_webhook()))
@@ -290,7 +286,7 @@ class TestSendingFiles(MediaKit):
         self.send(part, channel)
         assert len(self.uploads()) == 2
 
-    def test_an_upload_that_the_platform_lost_is_made_again(self, server: RecordingServer) -> None:
+    def test_an_upload_that_the_platform_lost_is_made_again(self) -> None:
         channel, part = self.channel_at(), Part(text="", attachment=Attachment(kind="image", file="menu.jpg"))
         self.losing = True
         outcome = self.send(part, channel)
