@@ -52,7 +52,10 @@ class Sessions:
         return state
 
     def hand_over(self, customer: str, servicer: str) -> Result:
-        """To *servicer*; to the waiting pool where that one accepts nobody now, or none is named."""
+        """To *servicer*; to the waiting pool where that one accepts nobody now, or none is named. From the pool the
+        platform lets nobody go back to it: who has a human, or waits for one, is handed over already."""
+        if self.state(customer, anew=True) in HUMANS:
+            return {}
         if servicer:
             result = self._move(customer, State.HUMAN, servicer)
             if not isinstance(result, Refused) or result.code != NOT_ACCEPTING:

@@ -461,3 +461,34 @@ def test_a_welcome_that_fails_stops_nothing(
     kf.says("hi")
     _, event = greeted(server)
     assert event.detail["welcome"] == told
+
+
+# ---- what others do wrong ----
+
+
+def test_row_12_every_item_of_every_page_comes_in_its_order_once(server: RecordingServer, kf: KfPlatform) -> None:
+    kf.page = 3
+    for number in range(10):
+        kf.says(f"line {number}", message_id=f"m_{number}")
+    channel = account(server.url)
+    found = pulled(channel)
+    assert [message(event).text for event in found] == [f"line {number}" for number in range(10)]
+    assert channel.pull(notice(), "c10").events == ()
+
+
+def test_row_12_an_empty_list_is_no_error(server: RecordingServer, kf: KfPlatform) -> None:
+    kf.will(SYNC, json_answer({"errcode": 0, "next_cursor": "c0", "has_more": 0}))
+    page = account(server.url).pull(notice(), "c0")
+    assert (page.events, page.more, page.cursor) == ((), False, "c0")
+
+
+def test_row_12_a_page_without_a_cursor_keeps_the_last_one(server: RecordingServer, kf: KfPlatform) -> None:
+    kf.will(SYNC, json_answer({"errcode": 0, "has_more": 1, "msg_list": []}))
+    assert account(server.url).pull(notice(), "c7").cursor == "c7"
+
+
+def test_row_13_the_same_words_twice_are_two_messages(server: RecordingServer, kf: KfPlatform) -> None:
+    for message_id_ in ("m_1", "m_2", "m_1"):
+        kf.says("好的", message_id=message_id_)
+    keys = [message(event).key for event in pulled(account(server.url))]
+    assert keys[0] == keys[2] != keys[1]

@@ -176,8 +176,16 @@ def test_row_14_a_conversation_goes_to_the_waiting_pool_by_trans(server: Recordi
     channel = account(server.url, hand_over="pool")
     assert channel.hand_over(TALK) == Delivered()
     assert calls(server, TRANS) == [{"open_kfid": KFID, "external_userid": CUSTOMER, "service_state": 2}]
-    assert calls(server, STATE) == []
     assert refused(channel.send(reply("x"), 0)).action is Action.HUMAN
+
+
+@pytest.mark.parametrize("state", [2, 3])
+def test_who_has_a_human_or_waits_for_one_is_handed_over_already(
+    server: RecordingServer, kf: KfPlatform, state: int
+) -> None:
+    kf.states[CUSTOMER] = state
+    assert account(server.url, hand_over="pool").hand_over(TALK) == Delivered()
+    assert calls(server, TRANS) == []
 
 
 def test_a_conversation_goes_to_the_named_servicer(server: RecordingServer, kf: KfPlatform) -> None:

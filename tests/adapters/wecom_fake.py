@@ -1,6 +1,7 @@
 """WeCom's API as a scripted fake, and replies to send to it."""
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.values import (
@@ -46,12 +47,12 @@ def error(code: object, errmsg: str = "no", **more: object) -> Answer:
     return json_answer({"errcode": code, "errmsg": errmsg, **more})
 
 
-def reply(*parts: Part | str, to: str = "zhangsan") -> Reply:
+def reply(*parts: Part | str, to: str = "zhangsan", route: Mapping[str, str] | None = None) -> Reply:
     return Reply(
         key="k" * 32,
         conversation=ConversationId(channel="staff", account=CORP, peer=to),
         parts=tuple(part if isinstance(part, Part) else Part(text=part) for part in parts),
-        route={},
+        route=route or {},
     )
 
 

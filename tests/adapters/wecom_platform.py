@@ -101,6 +101,17 @@ class Console:
         signature: str = signer.signature
         return signature
 
+    def opened(self, body: bytes) -> dict[str, str]:
+        """A passive answer as the platform reads it: the elements of its inner XML and their text."""
+        outer = self.read(body.decode())
+        plain: str = WeChatCrypto(self.token, self.key, self.corp).decrypt_message(
+            {"Encrypt": outer["Encrypt"]}, outer["MsgSignature"], outer["TimeStamp"], outer["Nonce"]
+        )
+        return self.read(plain)
+
+    def read(self, xml: str) -> dict[str, str]:
+        return {each.tag: each.text or "" for each in fromstring(xml).iter()}
+
     def inner(self, kind: str = "text", *, user: str = "zhangsan", time: int = 1795100001, **fields: str) -> str:
         """A decrypted message. *fields* are element names and their text; `raw` is appended as it is."""
         raw = fields.pop("raw", "")
