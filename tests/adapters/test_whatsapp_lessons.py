@@ -42,7 +42,6 @@ from tests.adapters.whatsapp_kit import (
 )
 from tests.fakes import Answer, Call, RecordingServer, json_answer
 
-
 BLOCKED = {"health_status": {"can_send_message": "BLOCKED", "entities": [{"errors": [{"error_code": 141006}]}]}}
 
 

@@ -17,7 +17,7 @@ from tests.fakes import Answer, RecordingServer
 HALTING = """
 0 190 3 10 200 299 131005 33 131030 131031 368 131037 131042 131045 133010 131048 131063 131064 134011 133000 133005
 133006 133008 133009 133015 133016
-""".split()
+"""
 """The sheet's T and A, but for those that it calls "G + A"."""
 
 
@@ -150,7 +150,7 @@ class TestPatience(RatesKit):
 class TestAccount(RatesKit):
     @pytest.mark.parametrize(
         "code",
-        HALTING,
+        HALTING.split(),
     )
     def test_what_an_operator_must_mend_stops_the_number(self, server: RecordingServer, code: str) -> None:
         server.faults.append(graph_error(int(code)))
