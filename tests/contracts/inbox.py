@@ -2,11 +2,23 @@
 
 from tests.contracts.inbox_accepting import AcceptingContract
 from tests.contracts.inbox_conversations import ConversationContract
+from tests.contracts.inbox_owners import AdoptContract, PauseContract
+from tests.contracts.inbox_pages import PageContract
 from tests.contracts.inbox_parking import DeadLetterContract, LaterContract
+from tests.contracts.inbox_statuses import StatusContract
 from tests.contracts.inbox_turns import LeaseContract, ReplyContract
 
 
 class InboxContract(
-    AcceptingContract, LeaseContract, ReplyContract, ConversationContract, LaterContract, DeadLetterContract
+    AcceptingContract,
+    PageContract,
+    LeaseContract,
+    ReplyContract,
+    ConversationContract,
+    PauseContract,
+    AdoptContract,
+    StatusContract,
+    LaterContract,
+    DeadLetterContract,
 ):
     """All checks."""

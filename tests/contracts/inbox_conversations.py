@@ -16,7 +16,6 @@ from tests.contracts.inbox_kit import (
     claim_one,
     exchange,
     offer,
-    status,
     stored,
 )
 
@@ -116,6 +115,16 @@ class ConversationContract(Contract):
         theirs = claim_one(inbox).conversation
         assert (theirs.history, theirs.recent) == ((), {})
 
+    def test_what_was_offered_to_tap_is_remembered(self, desk: Desk) -> None:
+        inbox = desk.inbox()
+        offer(inbox, "m1")
+        turn = claim_one(inbox)
+        *asked, answered = exchange(turn, "Shall I?")
+        inbox.commit(turn, stored(turn), [*asked, replace(answered, choices=("Yes", "不用 {x}"))])
+        inbox.settle(turn.lease, outcome="answered")
+        offer(inbox, "m2")
+        assert [entry.choices for entry in claim_one(inbox).conversation.history] == [(), ("Yes", "不用 {x}")]
+
     def test_history_is_bounded(self, desk: Desk) -> None:
         inbox = desk.inbox()
         long = [HistoryEntry(role="user", content=str(n), at=NOON, key="k") for n in range(HISTORY_LENGTH - 1)]
@@ -129,18 +138,3 @@ class ConversationContract(Contract):
         history = claim_one(inbox).conversation.history
         assert len(history) == HISTORY_LENGTH
         assert (history[0].content, history[-1].content) == ("1", "the newest")
-
-    def test_a_status_update_without_a_key_is_no_news(self, desk: Desk) -> None:
-        inbox = desk.inbox()
-        inbox.observe(status("", "wamid.1"))
-        assert inbox.observed("") is None
-
-    def test_a_status_update_is_remembered_by_the_parts_key(self, desk: Desk) -> None:
-        inbox = desk.inbox()
-        assert inbox.observed("key.1") is None
-        inbox.observe(status("key.1", "wamid.{1}"))
-        assert (inbox.observed("key.1"), inbox.observed("key"), inbox.observed("key.2")) == (
-            "wamid.{1}",
-            None,
-            None,
-        )

@@ -16,13 +16,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from adapters.values import ConversationId
+from adapters.values import ConversationId, DeliveryState, StatusUpdate
 from sessions.errors import LeaseLost
 from sessions.inbox import Inbox, Turn
 from sessions.store import RedisStore
 from tests.contracts.inbox_kit import (
     AT_ONCE,
     LONG,
+    NOON,
     answer,
     assert_invariant,
     conversation,
@@ -64,6 +65,43 @@ class Desks(RuleBasedStateMachine):
         twin, real = (list(inbox.accept(batch, horizon=DAYS)) for inbox in self.inboxes("web"))
         assert twin == real
 
+    @rule(peers=st.lists(st.sampled_from(PEERS), max_size=7), again=st.booleans())
+    def accept_page(self, peers: list[str], again: bool) -> None:
+        if not again:
+            self.sent += len(peers)
+        page = [message(f"{peer}{self.sent - n}", peer) for n, peer in enumerate(peers)]
+        bookmark = ("page", str(self.sent))
+        twin, real = self.inboxes("web")
+        assert list(twin.accept(page, horizon=DAYS, bookmark=bookmark)) == list(
+            real.accept(page, horizon=DAYS, bookmark=bookmark)
+        )
+        assert twin.bookmark("page") == real.bookmark("page")
+
+    @rule(peer=st.sampled_from(PEERS), for_=st.sampled_from([None, timedelta(days=1), timedelta(days=2)]))
+    def pause(self, peer: str, for_: timedelta | None) -> None:
+        for inbox in self.inboxes("web"):
+            if for_ is None:
+                inbox.resume(conversation(peer))
+            else:
+                inbox.pause(conversation(peer), for_=for_)
+
+    @rule(old=st.sampled_from(PEERS), new=st.sampled_from(PEERS), times=st.integers(1, 2))
+    def adopt(self, old: str, new: str, times: int) -> None:
+        for inbox in self.inboxes("web") * times:
+            inbox.adopt(conversation(old), conversation(new))
+
+    @rule(
+        of=st.sampled_from(["", "w1", "w2"]),
+        state=st.sampled_from(DeliveryState),
+        key=st.sampled_from(["", "k1"]),
+        pricing=st.sampled_from(["", "regular"]),
+    )
+    def observe(self, of: str, state: DeliveryState, key: str, pricing: str) -> None:
+        told = StatusUpdate(channel="shop", platform_id=of, state=state, at=NOON, reply_key=key, pricing=pricing)
+        twin, real = self.inboxes("web")
+        assert twin.observe(told) == real.observe(told)
+        assert twin.observed("k1") == real.observed("k1")
+
     @rule(target=pairs, consumer=st.sampled_from(["one", "two"]))
     def take(self, consumer: str) -> object:
         twin, real = self.inboxes(consumer)
@@ -104,6 +142,13 @@ class Desks(RuleBasedStateMachine):
     @rule(held=consumes(pairs))
     def settle(self, held: tuple[str, Pair]) -> None:
         self.both(held, lambda inbox, turn: inbox.settle(turn.lease, outcome="replied"))
+
+    @rule(held=consumes(pairs))
+    def settle_with_what_was_said(self, held: tuple[str, Pair]) -> None:
+        self.both(
+            held,
+            lambda inbox, turn: inbox.settle(turn.lease, outcome="human_owns", exchange=exchange(turn)[:-1]),
+        )
 
     @rule(held=consumes(pairs))
     def answer(self, held: tuple[str, Pair]) -> None:
@@ -173,7 +218,7 @@ def seen(turn: Turn) -> object:
     history = [(entry.role, entry.content) for entry in turn.conversation.history]
     reply = turn.stored and (turn.stored.reply.parts, turn.stored.records)
     recent = set(turn.conversation.recent)
-    return names(turn.messages), history, recent, reply, turn.tries, turn.abandoned
+    return names(turn.messages), history, recent, reply, turn.tries, turn.abandoned, turn.paused
 
 
 def test_the_engine_and_its_twin_agree(redis_store: RedisStore) -> None:

@@ -10,9 +10,12 @@ import pytest
 from redis import Redis
 
 from adapters.values import Token
+from sessions.alarms import RedisAlarms
 from sessions.codec import dump_message
 from sessions.errors import LeaseLost, StoreDown
+from sessions.growth import RedisGrowth
 from sessions.inbox import PartState, Verdict
+from sessions.leader import Leader
 from sessions.scripts import ALL, REDRIVE
 from sessions.store import RedisStore
 from sessions.tokens import RedisTokenStore
@@ -236,7 +239,84 @@ def test_observe(lossy: Lossy) -> None:
     desk, losing = lossy
     inbox = desk.inbox()
     losing(lambda: inbox.observe(status("key", "wamid.1")))
+    inbox.observe(status("key", "wamid.1"))
     assert inbox.observed("key") == "wamid.1"
+
+
+def test_accept_of_a_page(lossy: Lossy) -> None:
+    desk, losing = lossy
+    inbox = desk.inbox()
+    page = [message(f"m{number}", f"peer{number}") for number in range(20)]
+    losing(lambda: inbox.accept(page, horizon=HORIZON, bookmark=("kf", "2")))
+    assert inbox.bookmark("kf") == "2"
+    assert set(inbox.accept(page, horizon=HORIZON, bookmark=("kf", "2"))) == {Verdict.DUPLICATE}
+    assert set(desk.mailboxes().values()) == {1}
+
+
+def test_settle_with_what_is_to_be_remembered(lossy: Lossy) -> None:
+    desk, losing = lossy
+    inbox = desk.inbox()
+    offer(inbox, "m1")
+    turn = claim_one(inbox)
+    said = exchange(turn)[:-1]
+    losing(lambda: inbox.settle(turn.lease, outcome="human_owns", exchange=said))
+    with pytest.raises(LeaseLost):
+        inbox.settle(turn.lease, outcome="human_owns", exchange=said)
+    offer(inbox, "m2")
+    assert list(claim_one(inbox).conversation.history) == said
+
+
+def test_pause_adopt_and_resume(lossy: Lossy) -> None:
+    desk, losing = lossy
+    inbox, ann, bob = desk.inbox(), conversation("ann"), conversation("bob")
+    offer(inbox, "m1")
+    first = claim_one(inbox)
+    answer(inbox, first)
+    losing(lambda: inbox.pause(ann, for_=timedelta(hours=1)))
+    losing(lambda: inbox.adopt(ann, bob))
+    inbox.adopt(ann, bob)
+    offer(inbox, "m2", peer="bob")
+    turn = claim_one(inbox)
+    assert (turn.paused, list(turn.conversation.history)) == (True, exchange(first))
+    losing(lambda: inbox.resume(bob))
+    inbox.postpone(turn.lease, AT_ONCE, reason="busy")
+    assert claim_one(inbox).paused is False
+
+
+def test_a_leader(lossy: Lossy) -> None:
+    desk, losing = lossy
+    one, two = Leader(desk.store, "socket"), Leader(desk.store, "socket")
+    losing(one.acquire)
+    assert (two.acquire(), one.acquire()) == (False, True)
+    losing(one.renew)
+    assert one.renew() is True
+    losing(one.release)
+    one.release()
+    assert two.acquire() is True
+
+
+def test_alarms(lossy: Lossy) -> None:
+    desk, losing = lossy
+    alarms = RedisAlarms(desk.store)
+    losing(lambda: alarms.raise_("shop", "blocked", probe_after=timedelta(milliseconds=1)))
+    desk.pass_time(timedelta(milliseconds=2))
+    losing(lambda: alarms.may_try("shop"))  # the try that this one had is nobody's; the next is as soon as any
+    desk.pass_time(timedelta(milliseconds=2))
+    assert alarms.may_try("shop") == AT_ONCE
+    losing(lambda: alarms.clear("shop"))
+    assert (alarms.clear("shop"), dict(alarms.current())) == (False, {})
+
+
+def test_an_answer_that_grows(lossy: Lossy) -> None:
+    desk, losing = lossy
+    growth = RedisGrowth(desk.store)
+    losing(lambda: growth.open("s1", "first"))
+    assert growth.open("s1", "second").text == "first"
+    losing(lambda: growth.grow("s1", "done", finished=True))
+    assert growth.grow("s1", "other", finished=True) is False
+    found = growth.read("s1")
+    assert found is not None
+    assert (found.text, found.finished) == ("done", True)
 
 
 def test_a_swapped_token(lossy: Lossy) -> None:
