@@ -49,9 +49,7 @@ def shorten(text: str, most: int) -> str:
     text = text.strip()
     if len(text) <= most or len(without(text)) <= most:
         return text
-    kept = _shortened(text, most)
-    lost = [link for link in links(text) if link not in kept]
-    return "\n\n".join([kept, *lost])
+    return _with_files(_shortened(text, most), text)
 
 
 def so_far(text: str, most: int) -> str:
@@ -83,7 +81,11 @@ def without_unfinished(text: str) -> str:
     spans = [found.span() for found in _WHOLE.finditer(text)]
     ends = [at for at in _sentence_ends(text, text) if not _inside(at, spans)]
     whole = text[: ends[-1]].rstrip() if ends else ""
-    return whole or text + ELLIPSIS
+    return _with_files(whole, text) if whole else text + ELLIPSIS
+
+
+def _with_files(kept: str, text: str) -> str:
+    return "\n\n".join([kept, *(link for link in links(text) if link not in kept)])
 
 
 def _sentence_ends(part: str, text: str) -> Iterable[int]:

@@ -1,7 +1,7 @@
 """The values between a question and its answer. Frozen, slotted, keyword-only; aware datetimes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -36,7 +36,7 @@ class Picture:
     """What a customer sent to be looked at: *mime* as sniffed (image/jpeg, image/png, …), *content* its bytes."""
 
     mime: str
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from inference.assistant import Assistant, AssistantSettings
 from inference.faq import Entry, Faq
 from inference.files import links, only, targets, without
 from inference.scripted import ScriptedModel, calling
-from inference.shorten import shorten
+from inference.shorten import shorten, without_unfinished
 from inference.values import Answer, ChatMessage, Question, Source
 from tests.inference.tool_kit import Counter, Recorder, tool
 
@@ -88,6 +88,10 @@ def test_a_file_behind_the_cut_still_goes_out() -> None:
     cut = shorten(f"We are in the old town. {'You will find us there. ' * 9}{PLAN}", 60)
     assert cut.startswith("We are in the old town.")
     assert cut.endswith(f"\n\n{PLAN}")
+
+
+def test_an_answer_that_ran_out_of_tokens_keeps_the_files_that_it_named() -> None:
+    assert without_unfinished(f"We are here. {PLAN} See y") == f"We are here.\n\n{PLAN}"
 
 
 def test_the_model_is_told_to_keep_the_links_of_the_notes_and_its_answer_may_hold_them() -> None:

@@ -131,3 +131,7 @@ def test_the_scripted_server_refuses_what_is_no_picture(
     model = connect(server.url).tuned(voice)
     with pytest.raises(ModelRefused):
         ServerStage(server, model).ask()
+
+
+def test_a_picture_in_a_log_line_shows_nothing() -> None:
+    assert "cup" not in f"{asked(PNG)!r}"
