@@ -69,13 +69,7 @@ RULES: Mapping[str, Rule] = {
     "80007": _retry("the WhatsApp account's rate limit is reached"),
     "130429": _retry("the number sends faster than its throughput allows"),
     "131056": _retry("too many messages to this customer in a short time"),
-    "131048": Rule(
-        action=Action.ALERT,
-        meaning="the number's spam limit is reached: customers block or report it",
-        next_step=f"{_MANAGER}: look at its quality",
-        wait=timedelta(hours=2),
-        account=True,
-    ),
+    "131048": halt("the number's spam limit is reached: customers block or report it", f"{_MANAGER}: look why"),
     # the request
     "100": _give_up("a parameter is wrong or unsupported", "check api_version, else report it with the code"),
     "131008": _give_up("a parameter is missing", _BUG),

@@ -152,9 +152,10 @@ def _template(settings: WhatsAppSettings, account: str, graph: Graph) -> Iterato
 
 
 def _sent(channel: str, settings: WhatsAppSettings, services: Services) -> Finding:
-    """This month's messages; beyond the first thousand delivered ones each costs money (sheet §4.2)."""
+    """This month's messages; beyond the first thousand delivered ones each costs money, which the statuses tell
+    (sheet §4.2)."""
     totals = services.meter.read(channel, month=f"{services.now():%Y-%m}")
-    sent = totals.get("messages", 0) + totals.get("templates", 0)
-    cap = settings.monthly_messages
-    step = "raise monthly_messages, or see why so many are sent" if cap and sent >= cap else ""
-    return Finding(what=f"{sent} messages sent this month", ok=not step, next_step=step)
+    sent, billed = totals.get("messages", 0) + totals.get("templates", 0), totals.get("billed_regular", 0)
+    cap = settings.monthly_billed
+    step = "raise monthly_billed, or see why so many are sent" if cap and billed >= cap else ""
+    return Finding(what=f"{sent} messages sent this month, {billed} billed", ok=not step, next_step=step)

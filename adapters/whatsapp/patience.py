@@ -39,7 +39,7 @@ PACES: Mapping[str, Pace] = {
     "131000": THRICE,
     "131053": _seconds(5, ends=True),
     "131057": _seconds(60),
-    "4": _seconds(300, 900, 3600),
+    "4": _seconds(300, 300, ends=True),  # minutes, and a chat reply is stale after ten
     "80007": _seconds(60, 120, 240, 300),
     "130429": _seconds(1, 2, 4),
     "131056": _seconds(1, 4, 16, 64),  # 4^X, X = 0, 1, 2 … for this customer alone

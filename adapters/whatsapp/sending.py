@@ -54,10 +54,8 @@ class Sending:
         if wait := self._wait(reply.conversation.key):
             reason = "as fast as the number, or this customer, may be written to: the next one waits"
             return Refused(reason=reason, action=Action.RETRY, retry_after=wait)
-        result = self._judged(reply, index, prepared, self._either_form(reply, index, prepared.content))
-        if isinstance(result, Delivered):
-            self._count("templates" if reply.parts[index].template else "messages")
-        return result
+        self._count("templates" if reply.parts[index].template else "messages")
+        return self._judged(reply, index, prepared, self._either_form(reply, index, prepared.content))
 
     def react(self, route: Mapping[str, str], conversation: str, emoji: str) -> None:
         """A reaction counts like any message for the rates, and is left out when they are used up."""
@@ -131,7 +129,8 @@ class Sending:
         return self._patience.judged(key, result)
 
     def _count(self, what: str) -> None:
-        """In UTC: in which zone Meta's free thousand of a month begins is not published."""
+        """What is tried; before it is, so that a store that fails now costs no second message. What is billed comes
+        with the statuses. In UTC: in which zone Meta's free thousand of a month begins is not published."""
         month = f"{self._services.now():%Y-%m}"
         self._services.meter.add(self._channel, what, month=month)
 

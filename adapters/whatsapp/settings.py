@@ -32,8 +32,8 @@ class WhatsAppSettings(ChannelSettings):
     api_version: str = Field(default="v26.0", pattern=r"^v\d+\.\d+$")
     throughput: int = Field(default=80, ge=1, le=1000)
     """Messages a second of the number: 80, 1000 after Meta's upgrade, 20 where it is also in the phone app."""
-    monthly_messages: int = Field(default=0, ge=0)
-    """`check` warns once so many messages went out this month, since most cost money (sheet §4.2). 0: no limit."""
+    monthly_billed: int = Field(default=0, ge=0)
+    """`check` warns once so many messages of this month cost money (sheet §4.2). 0: never."""
     thread_roles: tuple[str, ...] = ("customer_service",)
     """Our roles where several senders share the number's conversations: under any other the bot is silent."""
     media_hosts: tuple[str, ...] = (".fbsbx.com", ".fbcdn.net", ".whatsapp.net")

@@ -114,7 +114,7 @@ class TestPatience(RatesKit):
             (131053, [5, None]),
             (131057, [60, 60]),
             (80007, [60, 120, 240, 300, 300]),
-            (4, [300, 900, 3600, 3600]),
+            (4, [300, 300, None]),
             (132069, [3600]),
         ],
     )
@@ -169,19 +169,21 @@ class TestAccount(RatesKit):
 
 
 class TestMeter(RatesKit):
-    def test_what_was_accepted_is_counted_by_month(self, server: RecordingServer) -> None:
+    def test_what_goes_out_is_counted_by_month(self, server: RecordingServer) -> None:
         channel = self.channel(server.url)
         server.faults.append(graph_error(131026))
         channel.send(self.reply(), 0)
         channel.send(self.reply(), 0)
         channel.send(self.reply(template="reminder_1"), 0)
         totals = channel.services.meter.read("shop", month="2026-11")
-        assert totals == {"messages": 1, "templates": 1}
+        assert totals == {"messages": 2, "templates": 1}
 
-    def test_a_months_limit_is_told_by_the_check(self, server: RecordingServer) -> None:
-        channel = self.channel(server.url, monthly_messages=2)
-        channel.send(self.reply(), 0)
+    def test_a_months_limit_of_billed_messages_is_told_by_the_check(self, server: RecordingServer) -> None:
+        channel = self.channel(server.url, monthly_billed=2)
+        channel.services.meter.add("shop", "billed_free_customer_service", month="2026-11", count=900)
+        channel.services.meter.add("shop", "billed_regular", month="2026-11")
         assert all(finding.ok for finding in channel.check())
-        channel.send(self.reply(), 0)
+        channel.services.meter.add("shop", "billed_regular", month="2026-11")
         [missed] = [finding for finding in channel.check() if not finding.ok]
-        assert (missed.what, "monthly_messages" in missed.next_step) == ("2 messages sent this month", True)
+        assert missed.what == "0 messages sent this month, 2 billed"
+        assert "monthly_billed" in missed.next_step
