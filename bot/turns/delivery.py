@@ -15,6 +15,7 @@ from bot import metrics
 from bot.accounts import PROBE, Accounts
 from bot.logs import Level, log
 from bot.turns.endings import Endings, lease_holds, stored
+from bot.turns.reminders import is_reminder
 from bot.turns.rules import TurnRules
 from sessions.inbox import Inbox, PartRecord, PartState, StoredReply, Turn
 
@@ -149,6 +150,9 @@ class Delivery:
             wanted=refused.action.value,
             reason=refused.reason,
         )
+        if refused.action is Action.HUMAN:
+            self._leave_to_the_human(index, record, refused)
+            return
         wait = refused.retry_after
         if refused.account:  # not this message: the next may find the account restored
             self._accounts.refused(self._channel.name, refused.reason)
@@ -162,6 +166,14 @@ class Delivery:
         if self._may_try_again(refusals, refused.reason):
             delay = self._rules.backoff.delay(refusals, retry_after=wait)
             self._endings.postpone(self._turn, delay, "account_blocked" if refused.account else "refused")
+
+    def _leave_to_the_human(self, index: int, record: PartRecord, refused: Refused) -> None:
+        """Who took the conversation before the answer was out answers himself; but a reminder must not get lost."""
+        self._store(index, replace(record, state=PartState.ABANDONED))
+        if any(is_reminder(message) for message in self._turn.messages):
+            self._endings.park(self._turn, "human_owns", refused.reason)
+        else:
+            self._endings.settle(self._turn, None, outcome="human_owns")
 
     def _unknown(self, index: int, record: PartRecord, unknown: Unknown) -> None:
         metrics.unknown_total.labels(channel=self._channel.name).inc()

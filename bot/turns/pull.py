@@ -36,12 +36,13 @@ def pulls(channel: Channel[Any]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Puller:
-    """Fetches, page after page. *polls* None: there is nobody to put the next poll aside."""
+    """Fetches, page after page."""
 
     inbox: Inbox
     intake: Intake
     polls: "Polls"
     backoff: Backoff
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def run(self, turn: Turn, channel: Channel[Any]) -> None:
         """The poll is put aside first: whatever becomes of this turn, there is a next one."""
@@ -78,7 +79,7 @@ class Puller:
         """Later, and in the end with the next poll: a notice itself is worth no dead letter."""
         metrics.pulls_failed_total.labels(channel=channel.name).inc()
         log("pull_failed", level="warning", channel=channel.name, reason=reason, tries=turn.tries)
-        if self.backoff.exhausted(turn.tries, since_first=datetime.now(UTC) - turn.since):
+        if self.backoff.exhausted(turn.tries, since_first=self.now() - turn.since):
             endings.settle(turn, None, outcome="pull_failed")
         else:
             endings.postpone(turn, self.backoff.delay(turn.tries, retry_after=wait), "pull_failed")

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.backoff import Backoff
 from adapters.channel import Channel, Services
+from adapters.files import MemoryFiles
 from adapters.http import PlatformHttp
 from adapters.memory import MemoryChannel, MemorySettings
 from adapters.tokens import MemoryTokenStore
@@ -24,19 +25,23 @@ from adapters.values import (
     reply_key,
 )
 from bot.accounts import Accounts
+from bot.controls import Controls
+from bot.intake import Intake
 from bot.turns.drafting import Voice
 from bot.turns.hearing import Senses
+from bot.turns.pull import Polls, Puller
 from bot.turns.rules import TurnRules
 from bot.turns.turn import TurnEngine
 from inference.assistant import Assistant, AssistantSettings
 from inference.errors import ModelBusy
 from inference.scripted import ScriptedModel
-from inference.values import Passage
+from inference.values import Knowledge, Passage
 from sessions.alarms import MemoryAlarms
 from sessions.errors import LeaseLost
 from sessions.inbox import Turn
 from sessions.memory import MemoryInbox
 from sessions.memory_state import Memory
+from sessions.schedule import MemorySchedule
 
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -66,18 +71,25 @@ class Room:
         self.clock = Clock()
         self.inbox = MemoryInbox(Memory(clock=self.clock))
         self.model = ScriptedModel()
-        services = Services(http=PlatformHttp(), tokens=MemoryTokenStore(), now=self.clock)
+        self.files = MemoryFiles({"plan.png": b"\x89PNG", "prices.pdf": b"%PDF-1.7"})
+        services = Services(http=PlatformHttp(), tokens=MemoryTokenStore(), now=self.clock, files=self.files)
         kind: type[MemoryChannel] = type("Twin", (MemoryChannel,), {"promise": promise})
         self.channel = kind("shop", MemorySettings(platform="memory"), services)
         self.accounts = Accounts(MemoryAlarms(self.inbox.memory), monotonic=lambda: self.clock.now.timestamp())
         self.announced: list[str] = []
         self.senses = Senses()
         self.rules = rules or TurnRules(backoff=Backoff(jitter=timedelta()))
+        self.knowledge: Knowledge = NoKnowledge()
+        self.intake = Intake(
+            self.inbox, Controls(self.inbox, self.accounts, now=self.clock), self.channel.services.meter
+        )
+        self.schedule = MemorySchedule(self.inbox.memory)
         self.engine = self.engine_of({"shop": self.channel})
         self._count = 0
 
     def engine_of(self, channels: dict[str, Channel[Any]]) -> TurnEngine:
-        assistant = Assistant(self.model, NoKnowledge(), AssistantSettings(max_reply_chars=5000, max_tokens=5000))
+        settings = AssistantSettings(max_reply_chars=5000, max_tokens=5000, sees=self.senses.sees)
+        assistant = Assistant(self.model, self.knowledge, settings)
         return TurnEngine(
             self.inbox,
             channels,
@@ -85,6 +97,14 @@ class Room:
             self.rules,
             announce=self._announce,
             accounts=self.accounts,
+            puller=Puller(
+                inbox=self.inbox,
+                intake=self.intake,
+                polls=Polls(self.schedule, self.clock),
+                backoff=self.rules.backoff,
+                now=self.clock,
+            ),
+            hosts=["cdn.example.com"],
             now=self.clock,
         )
 
@@ -115,6 +135,27 @@ class Room:
 
     def run(self) -> None:
         self.engine.run(self.claim())
+
+    def run_conversation(self, conversation: ConversationId) -> None:
+        """The turn of one of several conversations that wait; the others stay."""
+        self.inbox.wake()
+        for ticket in self.inbox.take(10, wait=timedelta(0)):
+            turn = self.inbox.claim(ticket)
+            assert turn is not None
+            if turn.id == conversation:
+                self.engine.run(turn)
+            else:
+                self.inbox.postpone(turn.lease, timedelta(), reason="not_now")
+
+    def idle_after_run(self) -> bool:
+        """Runs one turn, if one waits; whether none did."""
+        self.inbox.wake()
+        for ticket in self.inbox.take(1, wait=timedelta(0)):
+            turn = self.inbox.claim(ticket)
+            assert turn is not None
+            self.engine.run(turn)
+            return False
+        return True
 
     def idle(self) -> bool:
         self.inbox.wake()

@@ -50,6 +50,7 @@ class Probe(MemoryChannel):
     """The twin, with a URL check, statuses and control events; keeps the requests that it was shown."""
 
     largest_body: ClassVar[int] = 1000
+    endpoints: ClassVar[frozenset[str]] = frozenset({"card"})
 
     def __init__(self, name: str, settings: MemorySettings, services: Services) -> None:
         super().__init__(name, settings, services)
@@ -71,12 +72,25 @@ class Probe(MemoryChannel):
         body = read_object(request.body)
         statuses = [
             StatusUpdate(
-                channel=self.name, platform_id="p-1", state=DeliveryState.SENT, at=NOW, reply_key=text(item, "key")
+                channel=self.name,
+                platform_id=f"p-{text(item, 'key')}",
+                state=DeliveryState(text(item, "state") or "sent"),
+                at=NOW,
+                reply_key=text(item, "key"),
+                pricing=text(item, "pricing"),
             )
             for item in objects(body, "statuses")
         ]
         controls = [
-            ControlEvent(channel=self.name, what=text(item, "what"), at=NOW) for item in objects(body, "controls")
+            ControlEvent(
+                channel=self.name,
+                what=text(item, "what"),
+                at=NOW,
+                conversation=ConversationId(channel=self.name, account=self.account, peer=who)
+                if (who := text(item, "who"))
+                else None,
+            )
+            for item in objects(body, "controls")
         ]
         return [*super().parse(request), *statuses, *controls]
 
@@ -226,7 +240,7 @@ def test_statuses_and_control_events_never_become_messages(web: FlaskClient, inb
     answer = post(web, {"statuses": [{"key": "k-1"}], "controls": [{"what": "human_took_over"}]})
 
     assert answer.status_code == 200
-    assert inbox.observed("k-1") == "p-1"
+    assert inbox.observed("k-1") == "p-k-1"
     assert not inbox.memory.mail
     assert b'frontdesk_control_events_total{channel="shop",what="human_took_over"}' in web.get("/metrics").data
 
@@ -450,3 +464,72 @@ def test_a_blueprints_pages_keep_their_own_content_policy(channel: Probe, inbox:
 
     assert answer.headers["Content-Security-Policy"] == "default-src 'self'"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+# Endpoints, statuses, control events
+
+
+def test_an_endpoint_of_the_channel_is_told_to_it(web: FlaskClient, channel: Probe, inbox: MemoryInbox) -> None:
+    assert post(web, hello("m-1"), path="/webhooks/shop/card").status_code == 200
+    assert [request.endpoint for request in channel.seen] == ["card"]
+    assert waiting(inbox) == ["m-1"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/webhooks/shop/event", "/webhooks/shop/", "/webhooks/shop/card/x", "/webhooks//card"]
+)
+def test_an_unknown_endpoint_is_not_found(web: FlaskClient, channel: Probe, path: str) -> None:
+    assert post(web, hello("m-1"), path=path).status_code == 404
+    assert channel.seen == []
+
+
+def test_a_failed_reply_is_told_and_a_price_counted_once(
+    web: FlaskClient, channel: Probe, caplog: pytest.LogCaptureFixture
+) -> None:
+    statuses = {
+        "statuses": [{"key": "k-1", "state": "failed"}, {"key": "k-2", "state": "delivered", "pricing": "regular"}]
+    }
+    failed = metrics.replies_failed_total.labels("shop")._value.get()
+    with caplog.at_level(logging.INFO, "frontdesk"):
+        for _ in range(3):
+            assert post(web, statuses).status_code == 200
+    assert [record.message for record in caplog.records].count("reply_failed") == 1
+    assert metrics.replies_failed_total.labels("shop")._value.get() == failed + 1
+    assert channel.services.meter.read("shop", month="2026-11") == {"billed_regular": 1}
+
+
+def test_a_person_who_takes_over_silences_the_bot_before_the_platform_is_told(
+    web: FlaskClient, inbox: MemoryInbox
+) -> None:
+    assert post(web, {**hello("m-1"), "controls": [{"what": "human_took_over", "who": "u-1"}]}).status_code == 200
+    (ticket,) = inbox.take(1, wait=AT_ONCE)
+    turn = inbox.claim(ticket)
+    assert turn is not None
+    assert turn.paused
+
+
+def test_a_control_event_that_cannot_be_kept_comes_again(channel: Probe) -> None:
+    class Down(MemoryInbox):
+        def pause(self, conversation: ConversationId, *, for_: timedelta) -> None:
+            raise StoreDown(SECRET)
+
+    web = client_of(channel, Down())
+    assert post(web, {"controls": [{"what": "human_took_over", "who": "u-1"}]}).status_code == 503
+
+
+def test_a_blocked_account_is_told_by_readiness_and_by_a_metric(web: FlaskClient) -> None:
+    assert web.get("/readyz").data == b"ready\n"
+    assert post(web, {"controls": [{"what": "account_blocked"}]}).status_code == 200
+    answer = web.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.data.startswith(b"ready\naccount blocked: shop since ")
+    assert b'frontdesk_account_blocked{channel="shop"} 1.0' in web.get("/metrics").data
+    assert post(web, {"controls": [{"what": "account_restored"}]}).status_code == 200
+    assert web.get("/readyz").data == b"ready\n"
+
+
+def test_the_months_counts_are_a_metric(web: FlaskClient, channel: Probe) -> None:
+    month = f"{datetime.now(UTC):%Y-%m}"
+    channel.services.meter.add("shop", "api_calls", month=month, count=7)
+    line = f'frontdesk_platform_calls_month{{channel="shop",month="{month}",what="api_calls"}} 7.0'
+    assert line.encode() in web.get("/metrics").data
