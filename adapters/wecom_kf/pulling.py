@@ -70,7 +70,7 @@ class Pulling:
         )
         items = [item for item in objects(found, "msg_list") if not _passed_over(item, position, now)]
         events = [event for item in items for event in self._events(item, now)]
-        return Page(events=(*self._owned(events, now), *events), cursor=following.bookmark, more=more)
+        return Page(events=(*events, *self._owned(events, now)), cursor=following.bookmark, more=more)
 
     def _token(self, notice: Message, now: datetime) -> str:
         """Without it the call works as well, but not often."""
@@ -102,7 +102,7 @@ class Pulling:
         return (event,)
 
     def _owned(self, events: Sequence[Event], now: datetime) -> Sequence[ControlEvent]:
-        """Says of the page's customers who have a human already that they do."""
+        """Says which of the page's customers have a human: newer than all that the page tells of them."""
         asked: dict[str, ConversationId] = {
             event.conversation.peer: event.conversation for event in events if isinstance(event, Message)
         }

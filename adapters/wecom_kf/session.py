@@ -38,11 +38,12 @@ class Sessions:
         self._guard = threading.Lock()
 
     def state(self, customer: str, *, anew: bool = False) -> str | Refused | Unknown:
-        """A :class:`State`, or whatever else the platform says. *anew*: what was read before is known to be old."""
+        """A :class:`State`, or whatever else the platform says. *anew*: what was read before is known to be old.
+        That a human serves is never believed from before: one who left a second ago serves no more."""
         now = self._now()
         with self._guard:
             seen = self._seen.get(customer)
-        if seen is not None and now - seen[0] < FRESH and not anew:
+        if seen is not None and now - seen[0] < FRESH and seen[1] not in HUMANS and not anew:
             return seen[1]
         result = self._api.post("/cgi-bin/kf/service_state/get", self._named(customer))
         if isinstance(result, Refused | Unknown):
