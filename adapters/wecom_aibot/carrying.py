@@ -35,21 +35,22 @@ class Load:
         return tuple(part.attachment for part in self.parts if part.attachment)
 
 
-def load_of(parts: Sequence[Part], index: int) -> Load:
-    """The load that part *index* is in."""
-    for number, (first, last) in enumerate(_loads(parts)):
+def load_of(parts: Sequence[Part], index: int, *, with_pictures: bool = True) -> Load:
+    """The load that part *index* is in. Without *with_pictures*, each attachment is a load of its own."""
+    for number, (first, last) in enumerate(_loads(parts, with_pictures=with_pictures)):
         if first <= index < last:
             return Load(number=number, first=first, parts=tuple(parts[first:last]))
     raise IndexError(index)
 
 
-def _loads(parts: Sequence[Part]) -> list[tuple[int, int]]:
+def _loads(parts: Sequence[Part], *, with_pictures: bool) -> list[tuple[int, int]]:
     loads: list[tuple[int, int]] = []
     size = images = first = 0
     for index, part in enumerate(parts):
         more = utf8_bytes(part.text) + len(_GAP)
         picture = 1 if part.attachment else 0
-        if index > first and (size + more > LIMIT.size or images + picture > MOST_IMAGES):
+        apart = not with_pictures and index > 0 and bool(part.attachment or parts[index - 1].attachment)
+        if index > first and (apart or size + more > LIMIT.size or images + picture > MOST_IMAGES):
             loads.append((first, index))
             first, size, images = index, 0, 0
         size, images = size + more, images + picture

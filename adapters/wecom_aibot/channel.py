@@ -9,8 +9,10 @@ from adapters.surface import Content, Menu, Surface, parts
 from adapters.text import Limit
 from adapters.values import Event, Media, Message, Outcome, Part, Promise, Reply, Request, Response
 from adapters.wecom_aibot import cards
+from adapters.wecom_aibot.by_socket import SocketMode
 from adapters.wecom_aibot.by_url import UrlMode
-from adapters.wecom_aibot.check import callback_findings
+from adapters.wecom_aibot.check import callback_findings, connection_findings
+from adapters.wecom_aibot.connection import LongConnection
 from adapters.wecom_aibot.media import Attachments
 from adapters.wecom_aibot.settings import WeComAiBotSettings
 from adapters.wecom_aibot.shown import DIALECT, LIMIT
@@ -39,6 +41,7 @@ class WeComAiBot(Channel[WeComAiBotSettings]):
     def __init__(self, name: str, settings: WeComAiBotSettings, services: Services) -> None:
         super().__init__(name, settings, services)
         self._url = UrlMode(name, settings, services)
+        self._socket = SocketMode(name, settings.feedback, services) if settings.mode == "websocket" else None
         self._attachments = Attachments(settings, services)
 
     @property
@@ -63,18 +66,20 @@ class WeComAiBot(Channel[WeComAiBotSettings]):
         return parts(replace(content, attachments=attachments), shows, self.compose)
 
     def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
-        return self._url.send(reply, index, again=again)
+        return (self._socket or self._url).send(reply, index, again=again)
 
     def fetch(self, media: Media, message: Message) -> Download:
         return self._attachments.fetch(media, message)
 
     def writing(self, messages: Sequence[Message], key: str) -> Writing | None:
-        return self._url.writing(messages)
+        return (self._socket or self._url).writing(messages)
 
     def connection(self) -> Connection | None:
-        return None
+        return LongConnection(self.name, self.settings, self.services) if self._socket else None
 
     def check(self) -> Sequence[Finding]:
+        if self._socket:
+            return connection_findings(self.name, bot_id=self.settings.bot_id, services=self.services)
         return callback_findings(
             self._url.callback,
             bot_id=self.settings.bot_id,

@@ -160,7 +160,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.growth = MemoryGrowth(self.clock)
-        self.relay = MemoryRelay()
+        self.relay = MemoryRelay(self.clock)
         self.services = Services(
             http=self.http,
             tokens=MemoryTokenStore(),
