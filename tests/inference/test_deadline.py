@@ -132,3 +132,45 @@ def test_without_a_clock_the_ordinary_timeout_holds(session: requests.Session) -
     server = Dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", None)
     assert session.get(server.url, timeout=10).text == "xxx"
     server.stop()
+
+
+LARGE = bytes(32 * 1024 * 1024)
+"""More than a connection's buffers take."""
+
+
+class Gulping(Dripping):
+    """Reads nothing for *pause* seconds, and then all."""
+
+    def __init__(self, pause: float, tls: ssl.SSLContext | None) -> None:
+        self._pause = pause
+        super().__init__(b"", tls)
+
+    def _serve(self) -> None:
+        plain, _ = self._listener.accept()
+        with self._tls.wrap_socket(plain, server_side=True) if self._tls else plain as connection:
+            if self._stop.wait(self._pause):
+                return
+            left = len(LARGE)
+            while left > 0 and (piece := connection.recv(1024 * 1024)):
+                left -= len(piece)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nThere")
+
+
+def test_a_large_body_has_the_clocks_time_and_not_that_of_connecting(
+    session: requests.Session, tls: ssl.SSLContext | None
+) -> None:
+    server = Gulping(0.8, tls)
+    with Clock(timedelta(seconds=30)).running():
+        assert session.post(server.url, data=LARGE, timeout=(0.3, 30)).text == "There"
+    server.stop()
+
+
+def test_a_body_that_nobody_takes_ends_at_the_deadline(
+    session: requests.Session, tls: ssl.SSLContext | None
+) -> None:
+    server = Gulping(60, tls)
+    started = time.monotonic()
+    with pytest.raises((requests.Timeout, requests.ConnectionError)), Clock(timedelta(seconds=0.5)).running():
+        session.post(server.url, data=LARGE, timeout=10)
+    assert 0.4 < time.monotonic() - started < 2
+    server.stop()

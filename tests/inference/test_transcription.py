@@ -1,5 +1,6 @@
 """Voice messages before a scripted speech server: what was said, or an error in time that repeats nothing of it."""
 
+import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -162,3 +163,13 @@ def test_a_large_recording_may_take_longer_than_connecting(
 def test_what_is_no_sound_is_refused_by_the_server(transcriber: Transcriber) -> None:
     with pytest.raises(ModelRefused, match="HTTP 400"):
         transcriber.text(b"GIF89a", "audio/ogg", deadline=SECOND * 5)
+
+
+def test_a_server_that_does_not_take_the_recording_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        transcriber = Transcriber(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "whisper")
+        started = time.monotonic()
+        with pytest.raises(ModelFailed, match="deadline"):
+            transcriber.text(OGG + bytes(20 * 1024 * 1024), "audio/ogg", deadline=SECOND)
+        assert time.monotonic() - started < 3
+        transcriber.close()
