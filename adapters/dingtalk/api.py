@@ -8,7 +8,7 @@ from adapters.channel import Services
 from adapters.dingtalk.quota import API_CALLS
 from adapters.dingtalk.settings import DingTalkSettings
 from adapters.dingtalk.verdict import code_of, refusal
-from adapters.dingtalk.wire import Wire
+from adapters.dingtalk.wire import NOTHING, Wire
 from adapters.http import HttpAnswer, MaybeSent, NotSent
 from adapters.payload import Json, text
 from adapters.tokens import NoToken, SharedToken
@@ -32,11 +32,11 @@ class OpenApi:
         self._token = SharedToken(shared, services.tokens, self.fetch, services.now)
         self._old_token = SharedToken(f"{shared}:old", services.tokens, self._fetch_old, services.now)
 
-    def post(self, path: str, body: bytes, *, counted: tuple[str, ...] = ()) -> HttpAnswer:
+    def post(self, path: str, body: bytes, *, counted: Mapping[str, int] = NOTHING) -> HttpAnswer:
         """One call, twice if the token was stale. Raises NoToken, and what PlatformHttp raises."""
         return self._twice(lambda token: self.call("POST", path, token, body=body, counted=counted))
 
-    def put(self, path: str, body: bytes, *, counted: tuple[str, ...] = ()) -> HttpAnswer:
+    def put(self, path: str, body: bytes, *, counted: Mapping[str, int] = NOTHING) -> HttpAnswer:
         """As :meth:`post`."""
         return self._twice(lambda token: self.call("PUT", path, token, body=body, counted=counted))
 
@@ -60,13 +60,13 @@ class OpenApi:
         *,
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
-        counted: tuple[str, ...] = (),
+        counted: Mapping[str, int] = NOTHING,
     ) -> HttpAnswer:
         """One call with *token*."""
         headers = {**_JSON, "x-acs-dingtalk-access-token": token}
         url = self._settings.api_base + path
         return self._wire.call(
-            method, url, body=body, headers=headers, params=params, counted=(API_CALLS, *counted)
+            method, url, body=body, headers=headers, params=params, counted={API_CALLS: 1, **counted}
         )
 
     def fetch(self) -> Token:
@@ -104,7 +104,7 @@ class OpenApi:
             body=body,
             headers={"content-type": content_type},
             params={"access_token": token, "type": kind},
-            counted=(API_CALLS,),
+            counted={API_CALLS: 1},
         )
 
     def _asked(self, call: Callable[[], HttpAnswer]) -> HttpAnswer:

@@ -66,7 +66,7 @@ class Cards:
             "userIdType": 1,
             **_space(route, self._settings.robot, title(summary)),
         }
-        answer = self._asked(lambda: self._api.post(CREATE, written(body), counted=(CARD_CALLS,)))
+        answer = self._asked(lambda: self._api.post(CREATE, written(body), counted={CARD_CALLS: 1}))
         if not isinstance(answer, HttpAnswer):
             return answer
         refused = refusal(answer, self._services.now())
@@ -88,7 +88,7 @@ class Cards:
             "isFinalize": final,
             "isError": failed,
         }
-        answer = self._asked(lambda: self._api.put(STREAM, written(body), counted=(CARD_CALLS,)))
+        answer = self._asked(lambda: self._api.put(STREAM, written(body), counted={CARD_CALLS: 1}))
         if not isinstance(answer, HttpAnswer):
             return answer
         refused = refusal(answer, self._services.now())

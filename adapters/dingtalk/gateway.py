@@ -40,6 +40,7 @@ def open_gateway(settings: DingTalkSettings, wire: Wire, now: datetime) -> Door:
         "clientSecret": settings.client_secret.get_secret_value(),
         "subscriptions": SUBSCRIPTIONS,
         "ua": "frontdesk",
+        "localIp": "127.0.0.1",  # nobody needs to know a better one
     }
     url = settings.api_base + OPEN
     answer = wire.call("POST", url, body=json.dumps(asked).encode(), headers=_JSON)

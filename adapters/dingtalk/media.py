@@ -39,7 +39,7 @@ class Downloads:
         """Raises MediaLost, NotSent or MaybeSent."""
         try:
             url = self._address(media)
-            answer = self._wire.call("GET", url, most=LARGEST)
+            answer = self._wire.download(url, LARGEST)
         except NoToken as error:
             raise NotSent(error.refused.reason) from None
         except TooLarge:

@@ -93,7 +93,7 @@ class Sender:
         now = self._services.now()
         if not self._open(route, now):
             return None
-        counted = (WEBHOOK_MESSAGES, WEBHOOK_MESSAGES)
+        counted = {WEBHOOK_MESSAGES: 2}
         answer = self._wire.call("POST", route.webhook, body=body, headers=_JSON, counted=counted)
         verdict = refusal(answer, now, uncoded=Action.REROUTE)
         if verdict is None and text(answer.json, "errcode") != "0":

@@ -7,16 +7,18 @@ that all processes hear of it.
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from adapters.channel import Services
 from adapters.dingtalk.quota import Quota
 from adapters.dingtalk.rules import PUNISHED, REST
 from adapters.dingtalk.verdict import PUNISHMENT, code_of, punished, rule_of
-from adapters.http import LARGEST_ANSWER, HttpAnswer, MaybeSent
+from adapters.http import HttpAnswer, NotSent
 from adapters.tokens import NoToken
 from adapters.values import Action, Refused
 
 SHARED = "dingtalk:punished"
+NOTHING: Mapping[str, int] = MappingProxyType({})
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 LOOK_EVERY = 1.0
 """Seconds between two looks at what other processes learnt."""
@@ -43,25 +45,31 @@ class Wire:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
-        most: int = LARGEST_ANSWER,
-        counted: tuple[str, ...] = (),
+        counted: Mapping[str, int] = NOTHING,
     ) -> HttpAnswer:
         """One exchange, *counted* as what DingTalk bills. Raises :class:`Resting`, NotSent or MaybeSent."""
         self._rest()
+        self._count(counted)  # before: with the store down, nothing is sent of which nobody would know
         try:
-            answer = self._services.http.call(method, url, body=body, headers=headers, params=params, most=most)
-        except MaybeSent:
-            self._count(counted)
+            answer = self._services.http.call(method, url, body=body, headers=headers, params=params)
+        except NotSent:
+            self._count(counted, -1)
             raise
         if punished(answer):
             self._begin_rest()
-        elif not _too_fast(answer):
-            self._count(counted)
+        if _free(answer):
+            self._count(counted, -1)
         return answer
 
-    def _count(self, counted: tuple[str, ...]) -> None:
-        for what in counted:
-            self._quota.count(what)
+    def download(self, url: str, most: int) -> HttpAnswer:
+        """What lies at *url*, up to *most* bytes. A customer chose the bytes, and a store's errors are pages: none
+        of that says anything about our standing. Raises as :meth:`call`."""
+        self._rest()
+        return self._services.http.call("GET", url, most=most)
+
+    def _count(self, counted: Mapping[str, int], times: int = 1) -> None:
+        for what, count in counted.items():
+            self._quota.count(what, count * times)
 
     def _rest(self) -> None:
         self._look()
@@ -88,7 +96,7 @@ class Wire:
         self._services.growth.grow(SHARED, said)
 
 
-def _too_fast(answer: HttpAnswer) -> bool:
+def _free(answer: HttpAnswer) -> bool:
     """Calls that a rate limit refused are not billed (§2.7)."""
-    rule = rule_of(code_of(answer.json), answer.json) if answer.status == 403 else None
-    return rule is not None and rule.action is Action.RETRY
+    rule = rule_of(code_of(answer.json), answer.json) if answer.status < 500 else None
+    return punished(answer) or (rule is not None and rule.action is Action.RETRY)
