@@ -28,10 +28,15 @@ class MemoryThrottle:
         with self._guard:
             now = self._clock()
             self._full_at = {name: when for name, when in self._full_at.items() if when > now}
-            full_at = {bucket.name: max(self._full_at.get(bucket.name, now), now) for bucket in buckets}
+            full_at = {each.name: min(self._full_at.get(each.name, now), _filled(each, now)) for each in buckets}
             waits = (full_at[each.name] - now - (each.burst - 1) * each.every for each in buckets)
             wait = max(waits, default=timedelta())
             if wait > timedelta():
                 return wait
             self._full_at |= {each.name: full_at[each.name] + each.every for each in buckets}
             return timedelta()
+
+
+def _filled(bucket: Bucket, now: datetime) -> datetime:
+    """When one that is empty now is full: it is never emptier, though its measures were larger before."""
+    return now + bucket.burst * bucket.every

@@ -143,7 +143,6 @@ class RedisInbox:
             codec.dump_reply(stored.reply),
             stored.fallback,
             len(stored.records),
-            len(exchange),
             *map(codec.dump_record, stored.records),
             *(codec.part_digest(part) for part in stored.reply.parts),
             *map(codec.dump_entry, exchange),

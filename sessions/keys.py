@@ -70,6 +70,7 @@ class Shard:
     alarms                      hash     what is known of each channel that cannot send
     meter:<channel>:<month>     hash     counts (expires after 400 days)
     growth:<name>               hash     an answer that is being written (expires an hour after it was begun)
+    alias:<name>                string   who is meant by it (expires after 90 days)
     leader:<name>               string   who does what only one process may do (expires with its lease)
     connected:<channel>         string   a process holds the channel's connection (expires after 5 s)
     errands:<channel>           list     what it is asked to say (expires with the last errand)
@@ -146,6 +147,9 @@ class Shard:
 
     def growth(self, name: str) -> str:
         return self._named("growth", name)
+
+    def alias(self, name: str) -> str:
+        return self._named("alias", name)
 
     def leader(self, name: str) -> str:
         return self._named("leader", name)

@@ -14,6 +14,9 @@ STATUS_FOR = timedelta(days=8)
 METERED_FOR = timedelta(days=400)
 """How long a month's counts are kept after they last changed."""
 
+ALIAS_FOR = timedelta(days=90)
+"""How long it is known whom an alias means, since it was last heard of."""
+
 GROWN_FOR = timedelta(hours=1)
 """How long an answer that grows can be read after it was opened."""
 

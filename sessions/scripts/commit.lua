@@ -3,8 +3,7 @@
 -- KEYS  1 turn, 2 ready, 3 mail, 4 conversation, 5 recent
 -- ARGV  1 entry, 2 consumer, 3 fence, 4 gather (1 or 0), 5 fresh (1 or 0), 6 session id, 7 session TTL (ms),
 --       8 entries of history to keep, 9 how long a text is recent (ms), 10 reply key, 11 reply (JSON), 12 fallback,
---       13 number of parts, 14 number of history entries, then the parts' states (JSON), the parts' digests,
---       the history entries (JSON)
+--       13 number of parts, then the parts' states (JSON), the parts' digests, the history entries (JSON)
 -- Returns {}: committed; the turn's messages: more arrived, all are pinned now and nothing was stored; false: lease lost.
 -- A turn has one reply for ever. The same commit again (its answer was lost) changes nothing; another reply is refused as a
 -- lost lease, so that the next claim sends what was stored first.
@@ -29,8 +28,8 @@ local parts = tonumber(ARGV[13])
 local now = now_ms()
 redis.call('HSET', turn, 'key', ARGV[10], 'reply', ARGV[11], 'fallback', ARGV[12])
 for i = 1, parts do
-  redis.call('HSET', turn, 'part:' .. (i - 1), ARGV[14 + i])
-  redis.call('ZADD', recent, now, ARGV[14 + parts + i])
+  redis.call('HSET', turn, 'part:' .. (i - 1), ARGV[13 + i])
+  redis.call('ZADD', recent, now, ARGV[13 + parts + i])
 end
 redis.call('ZREMRANGEBYSCORE', recent, '-inf', now - ARGV[9])
 redis.call('PEXPIRE', recent, ARGV[9])
@@ -38,5 +37,5 @@ redis.call('PEXPIRE', recent, ARGV[9])
 if ARGV[5] == '1' then
   redis.call('DEL', conversation)
 end
-remember(conversation, ARGV[6], ARGV[7], tonumber(ARGV[8]), 15 + 2 * parts)
+remember(conversation, ARGV[6], ARGV[7], tonumber(ARGV[8]), 14 + 2 * parts)
 return {}

@@ -86,6 +86,11 @@ class ThrottleContract:
         assert throttle.take([bucket("quick"), HOURLY]) > timedelta(minutes=59)
         assert throttle.take([HOURLY, bucket("quick")]) > timedelta(minutes=59)
 
+    def test_who_configures_a_quicker_bucket_does_not_wait_for_the_slow_one(self, throttle: Throttle) -> None:
+        for _ in range(3):
+            throttle.take([bucket(every=timedelta(hours=1), burst=3)])
+        assert NOTHING < throttle.take([bucket(every=timedelta(seconds=1), burst=2)]) <= timedelta(seconds=1)
+
     def test_no_bucket_is_no_wait(self, throttle: Throttle) -> None:
         assert throttle.take([]) == NOTHING
 

@@ -65,6 +65,16 @@ class TestRedisRelay(RelayContract):
         return sleep
 
 
+class TestRedisRelayOnTheWheelsServer(TestRedisRelay):
+    @pytest.fixture
+    def relay(self, wheels_store: RedisStore) -> Relay:
+        return RedisRelay(wheels_store, fresh=BRIEF)
+
+    @pytest.fixture
+    def holder(self, wheels_store: RedisStore) -> Relay:
+        return RedisRelay(wheels_store, fresh=BRIEF)
+
+
 def test_a_connection_that_waits_counts_as_up(redis_store: RedisStore) -> None:
     holder, relay = RedisRelay(redis_store, fresh=BRIEF), RedisRelay(redis_store, fresh=BRIEF)
     with ThreadPoolExecutor(1) as pool:
