@@ -62,9 +62,7 @@ class WeComApp(Channel[WeComSettings]):
     def __init__(self, name: str, settings: WeComSettings, services: Services) -> None:
         super().__init__(name, settings, services)
         self._callback = Callback.of(settings, receive_id=settings.corp_id)
-        self._inbound = Inbound(
-            channel=name, account=self.account, agent_id=settings.agent_id, passive=settings.passive
-        )
+        self._inbound = Inbound(name, settings)
         self._passive = Passive(name, settings, services)
         self._api = WeComApi(
             base=settings.api_base, corp_id=settings.corp_id, secret=settings.secret, services=services

@@ -10,6 +10,8 @@ from xml.etree.ElementTree import Element
 from adapters.crypto import BadContent, Flaw
 from adapters.values import LONGEST_ID, Control, ControlEvent, ConversationId, Event, Media, Message
 from adapters.wecom.cards import CARD_EVENT, chosen
+from adapters.wecom.notices import KF_EVENT, notice
+from adapters.wecom.settings import WeComSettings
 from adapters.xml import BadXml, read_xml
 
 KNOWN_EVENTS = frozenset(
@@ -35,7 +37,10 @@ _SUSPENSIONS: Mapping[str, str] = {
     "close_inactive_agent": "WeCom closed this app for inactivity: enable it again in the console",
 }
 """What an operator is to do (events of 2024 and later; whether `low_active` stops messages is unconfirmed)."""
-_DETAILS = ("EventKey", "ChangeType", "TaskId", "CardType", "EffectTime", "OpenKfId")
+_DETAILS = (
+    *("EventKey", "ChangeType", "TaskId", "CardType", "EffectTime", "OpenKfId", "UserID"),
+    *("BatchJob/JobId", "BatchJob/JobType", "BatchJob/ErrCode", "ScanCodeInfo/ScanType"),
+)
 """Kept of an event. `ResponseCode` and `Token` are credentials and stay out."""
 _LONGEST_DETAIL = 256
 _SECONDS = re.compile(r"[0-9]{1,11}")
@@ -44,11 +49,10 @@ _SECONDS = re.compile(r"[0-9]{1,11}")
 class Inbound:
     """Reads the messages of one channel's app."""
 
-    def __init__(self, *, channel: str, account: str, agent_id: int, passive: bool = True) -> None:
+    def __init__(self, channel: str, settings: WeComSettings) -> None:
         self._channel = channel
-        self._account = account
-        self._agent = str(agent_id)
-        self._passive = passive
+        self._settings = settings
+        self._agent = str(settings.agent_id)
 
     def event(self, text: str, *, received_at: datetime) -> Event:
         """What the inner XML *text* says. Raises :class:`~adapters.crypto.BadContent` unless it is XML. What is
@@ -82,8 +86,11 @@ class Inbound:
         title = chosen(root) if name == CARD_EVENT else ""
         if title and _usable(sender) and _usable(key):
             return self._tap(root, sender, at, key, title)
+        account = root.findtext("OpenKfId", "")
+        if name == KF_EVENT and self._settings.kf_channel and _usable(account):
+            return notice(text, root, channel=self._settings.kf_channel, account=account, at=at)
         known = name in KNOWN_EVENTS
-        detail = {_snake(tag): root.findtext(tag, "") for tag in _DETAILS}
+        detail = {_snake(tag.rpartition("/")[2]): root.findtext(tag, "") for tag in _DETAILS}
         detail |= {"id": key, "event": "" if known else name, "reason": _SUSPENSIONS.get(name, "")}
         what = CONSEQUENCES.get(name) or (name.lower() if known else "unknown_event")
         return self._control(what, at, detail, sender)
@@ -91,7 +98,7 @@ class Inbound:
     def _tap(self, root: Element, sender: str, at: datetime, key: str, title: str) -> Message:
         """What was tapped on a card is what the member says. The code that updates the card travels only where the
         tap cannot be answered in its own exchange: it is good for one use."""
-        code = "" if self._passive else root.findtext("ResponseCode", "")
+        code = "" if self._settings.passive else root.findtext("ResponseCode", "")
         return Message(
             id=key,
             conversation=self._conversation(sender),
@@ -114,7 +121,7 @@ class Inbound:
         )
 
     def _conversation(self, sender: str) -> ConversationId:
-        return ConversationId(channel=self._channel, account=self._account, peer=sender)
+        return ConversationId(channel=self._channel, account=self._settings.corp_id, peer=sender)
 
     def _key(self, root: Element, sender: str, text: str) -> str:
         """Names what was sent for ever, however its envelope looks. Neither MsgId alone nor sender and second are

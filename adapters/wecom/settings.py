@@ -39,9 +39,11 @@ class WeComSettings(CompanySettings):
     """A `[channels.<name>]` table with `platform = "wecom"`. *markdown* is off by default, since Markdown messages
     are invisible in the WeChat plugin (微信插件); *cards*: choices are shown as a card with buttons, else as a
     numbered list. *passive* false: something in front of us answers WeCom by itself, so that nothing can be said
-    in the same exchange; there is no welcome then."""
+    in the same exchange; there is no welcome then. *kf_channel*: the name of the `wecom-kf` channel whose notices
+    come to this app's callback, where one app does both."""
 
     agent_id: int = Field(ge=0)
     markdown: bool = False
     cards: bool = True
     passive: bool = True
+    kf_channel: str = ""

@@ -1,10 +1,9 @@
 """A customer-service account (微信客服): an encrypted notice in, the messages pulled, `kf/send_msg` out
 (WeCom sheet §5)."""
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from adapters.channel import Channel, Download, Finding, Services
@@ -13,7 +12,6 @@ from adapters.markdown import PLAIN, Dialect
 from adapters.surface import Content, Surface
 from adapters.text import Limit, utf8_bytes
 from adapters.values import (
-    NOTICE,
     ControlEvent,
     ConversationId,
     Delivered,
@@ -34,6 +32,7 @@ from adapters.wecom.api import WeComApi
 from adapters.wecom.envelope import Callback
 from adapters.wecom.inbound import read_inner, seconds
 from adapters.wecom.media import Uploads, fetched
+from adapters.wecom.notices import KF_EVENT, notice
 from adapters.wecom_kf.budget import MOST_OF_A_REPLY, within
 from adapters.wecom_kf.check import findings
 from adapters.wecom_kf.outbound import MENU
@@ -41,9 +40,6 @@ from adapters.wecom_kf.pulling import Pulling
 from adapters.wecom_kf.sending import Sending
 from adapters.wecom_kf.session import Sessions
 from adapters.wecom_kf.settings import WeComKfSettings
-
-EVENT = "kf_msg_or_event"
-NOTICES = "~notices"
 
 
 class WeComKf(Channel[WeComKfSettings]):
@@ -94,10 +90,10 @@ class WeComKf(Channel[WeComKfSettings]):
         root = read_inner(opened.text)
         sent_at = seconds(root.findtext("CreateTime", ""), request.received_at)
         event = root.findtext("Event", "")
-        if event != EVENT or root.findtext("OpenKfId", "") not in ("", self.account):
-            what = "other_account" if event == EVENT else "unknown_event"
+        if event != KF_EVENT or root.findtext("OpenKfId", "") not in ("", self.account):
+            what = "other_account" if event == KF_EVENT else "unknown_event"
             return (ControlEvent(channel=self.name, what=what, at=sent_at, detail={"event": event[:256]}),)
-        return (self._notice(opened.text, root.findtext("Token", ""), sent_at),)
+        return (notice(opened.text, root, channel=self.name, account=self.account, at=sent_at),)
 
     def answer(self, request: Request, events: Sequence[Event]) -> Response:
         """The decrypted `echostr`, byte for byte; an empty body for a notice."""
@@ -129,16 +125,3 @@ class WeComKf(Channel[WeComKfSettings]):
 
     def check(self) -> Sequence[Finding]:
         return findings(self._callback, self._api, self.settings)
-
-    def _notice(self, inner: str, token: str, sent_at: datetime) -> Message:
-        """The same notice, told again, has the same id."""
-        digest = hashlib.sha256(inner.encode()).hexdigest()[:40]
-        return Message(
-            id=f"notice:{digest}",
-            conversation=ConversationId(channel=self.name, account=self.account, peer=NOTICES),
-            sender=NOTICES,
-            text="",
-            sent_at=sent_at,
-            kind=NOTICE,
-            route={"token": token} if token else {},
-        )

@@ -95,7 +95,7 @@ class TestWeComApp(ChannelContract):
             )
         if call.path == "/cgi-bin/message/send":
             return json_answer({"errcode": 0, "errmsg": "ok", "msgid": "MSGID1"})
-        return json_answer({"errcode": 0, "errmsg": "ok", "close": 0, "ip_list": []})
+        return json_answer({"errcode": 0, "errmsg": "ok", "close": 0, "ip_list": [], "media_id": "MEDIA1"})
 
     def is_send(self, call: Call) -> bool:
         return call.path == "/cgi-bin/message/send"

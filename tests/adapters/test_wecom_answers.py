@@ -1,19 +1,24 @@
 """What WeCom's answers come to, and what `check` says of them (WeCom sheet §3.2 and §3.5)."""
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from adapters.http import HttpAnswer
 from adapters.values import (
     Action,
     Delivered,
+    Refused,
     Unknown,
 )
+from adapters.wecom.api import judged
 from adapters.wecom.codes import GETTOKEN_RULES, RULES
 from tests.adapters.wecom_app import app
 from tests.adapters.wecom_fake import SEND, Platform, error, paths, refused, reply
-from tests.adapters.wecom_platform import AGENT, vector
+from tests.adapters.wecom_platform import AGENT, NOW, vector, vectors
 from tests.fakes import Answer, RecordingServer, html_answer, json_answer
 
 
@@ -199,3 +204,46 @@ def test_check_says_which_credential_is_wrong(
     platform.will("/cgi-bin/gettoken", error(code))
     assert says in findings(server)["access token"]
     assert paths(server) == ["gettoken"]
+
+
+def test_check_says_that_nobody_would_be_welcomed(server: RecordingServer, platform: Platform) -> None:
+    platform.answers["/cgi-bin/agent/get"] = [error(0, close=0, isreportenter=0)] * 2
+    assert findings(server) == {}
+    assert "上报进入应用事件" in findings(server, welcome="hi")["event enter_agent"]
+
+
+@pytest.mark.parametrize("code", [40013, 40056, 40091, 48002, 48004, 48006, 50003, 60020, 301002, 95000, 95017])
+def test_what_stops_the_whole_account_says_so(server: RecordingServer, platform: Platform, code: int) -> None:
+    platform.will(SEND, error(code))
+    outcome = refused(app(api_base=server.url).send(reply("x"), 0))
+    assert (outcome.account, outcome.action) == (True, Action.ALERT)
+
+
+@pytest.mark.parametrize("code", [40003, 45002, 45009, 60011, 81013, 86003, 95001, 95018])
+def test_what_stops_one_message_stops_no_other(server: RecordingServer, platform: Platform, code: int) -> None:
+    platform.will(SEND, error(code))
+    assert not refused(app(api_base=server.url).send(reply("x"), 0)).account
+
+
+FIXTURES = [name for name in vectors("api-fixture") if "response" in vector(name)]
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_every_published_answer_is_judged_by_its_code(name: str) -> None:
+    found = vector(name)["response"]
+    body = found["json"]
+    answer = HttpAnswer(found["status"], {}, json.dumps(body).encode())
+    result = judged(answer, {**RULES, **GETTOKEN_RULES} if "gettoken" in name else RULES, NOW)
+    if body["errcode"] == 0:
+        assert result == body
+    else:
+        assert isinstance(result, Refused)
+        assert result.code == str(body["errcode"])
+        assert "undocumented" not in result.reason
+
+
+def test_a_robot_that_says_too_much_waits_a_minute() -> None:
+    body = vector("webhook_45009")["response"]["json"]
+    result = judged(HttpAnswer(200, {}, json.dumps(body).encode()), RULES, NOW)
+    assert isinstance(result, Refused)
+    assert (result.action, result.retry_after) == (Action.RETRY, timedelta(seconds=60))

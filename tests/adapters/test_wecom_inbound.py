@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.values import ControlEvent, Media, Message, Response
+from adapters.values import NOTICE, Control, ControlEvent, Media, Message, Response
 from adapters.wecom.inbound import CONSEQUENCES, KNOWN_EVENTS
 from tests.adapters.wecom_app import CONSOLE, app, control, message, parsed
 from tests.adapters.wecom_platform import (
@@ -152,3 +152,49 @@ def test_an_unknown_event_is_acknowledged_under_one_name() -> None:
 
 def test_an_event_without_sender_and_message_id_is_acknowledged() -> None:
     assert control("kf_event").conversation is None
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "says"),
+    [
+        ("inactive_alert", "inactive_alert", "will close"),
+        ("low_active_alert", "low_active_alert", "may restrict"),
+        ("low_active", "low_active", "restricts"),
+        ("close_inactive_agent", Control.ACCOUNT_BLOCKED, "enable it again"),
+        ("reopen_inactive_agent", Control.ACCOUNT_RESTORED, ""),
+        ("active_restored", Control.ACCOUNT_RESTORED, ""),
+    ],
+)
+def test_an_app_that_is_closed_for_inactivity_is_an_operator_s_matter(name: str, what: str, says: str) -> None:
+    (event,) = parsed(CONSOLE.inner("event", user="sys", Event=name, EffectTime="1795200000"))
+    assert isinstance(event, ControlEvent)
+    assert event.what == what
+    assert event.detail["effect_time"] == "1795200000"
+    assert says in event.detail.get("reason", "")
+    assert bool(event.detail.get("reason")) == bool(says)
+
+
+def test_a_batch_job_says_how_it_ended() -> None:
+    event = control("app_event_batch_job")
+    assert (event.detail["job_type"], event.detail["err_code"]) == ("sync_user", "0")
+
+
+def test_a_scanned_code_keeps_its_content_to_itself() -> None:
+    raw = "<ScanCodeInfo><ScanType>qrcode</ScanType><ScanResult>private</ScanResult></ScanCodeInfo>"
+    (event,) = parsed(CONSOLE.inner("event", Event="scancode_waitmsg", EventKey="scan", raw=raw))
+    assert isinstance(event, ControlEvent)
+    assert event.detail["scan_type"] == "qrcode"
+    assert "private" not in str(event)
+
+
+def test_one_app_may_take_the_notices_of_customer_service_too() -> None:
+    """An app has one callback address: what it is told for another channel is that channel's."""
+    found = message("kf_event", kf_channel="shop")
+    assert (found.conversation.channel, found.kind) == ("shop", NOTICE)
+    assert found.conversation.account == "wkAJ2GCAAASSm4_FhToWMFea0xAFfd3Q"
+    assert found.route["token"].startswith("ENC")
+
+
+def test_a_notice_that_names_no_account_belongs_to_nobody() -> None:
+    (event,) = parsed(CONSOLE.inner("event", user="", Event="kf_msg_or_event", Token="T"), kf_channel="shop")
+    assert isinstance(event, ControlEvent)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.crypto import BadContent, NotSealed
 from adapters.http import MaybeSent
 from adapters.tokens import NoToken
 from adapters.values import (
@@ -23,6 +24,7 @@ from adapters.values import (
 )
 from adapters.wecom_kf import WeComKf
 from adapters.wecom_kf.events import message_id, part_key
+from tests.adapters.wecom_app import events_of
 from tests.adapters.wecom_kf_fake import (
     CUSTOMER,
     GREET,
@@ -36,7 +38,7 @@ from tests.adapters.wecom_kf_fake import (
     notice,
     pages,
 )
-from tests.adapters.wecom_platform import NOW, Console, request_of, vector
+from tests.adapters.wecom_platform import NOW, Console, request_of, vector, vectors
 from tests.fakes import Answer, RecordingServer, html_answer, json_answer
 
 CONSOLE = Console()
@@ -105,6 +107,28 @@ def test_two_notices_are_two_and_a_repeat_is_none() -> None:
     inner = "<xml><Event>kf_msg_or_event</Event><Token>{}</Token></xml>"
     ids = [message(channel.parse(CONSOLE.post(inner.format(each)))[0]).key for each in ("a", "b", "a")]
     assert ids[0] == ids[2] != ids[1]
+
+
+@pytest.mark.parametrize(
+    "name", [each for each in vectors("app-xml", "app-get") if vector(each)["expected"]["error"]]
+)
+def test_every_published_bad_callback_is_refused(name: str) -> None:
+    found = vector(name)
+    config = found["config"]
+    secrets = {"token": config["token"], "encoding_aes_key": config["encoding_aes_key"]}
+    channel, request = account(NOWHERE, corp_id=config["receive_id"], **secrets), request_of(found)
+    with pytest.raises((NotSealed, BadContent)) as caught:
+        events_of(channel, request)
+    error = caught.value
+    assert isinstance(error, NotSealed | BadContent)
+    assert error.flaw.value in found["expected"]["error"].split("|")
+
+
+def test_row_4_the_url_check_is_answered_with_the_exact_bytes() -> None:
+    channel, request = account(NOWHERE), request_of(vector("get_app_ok"))
+    channel.verify(request)
+    assert channel.parse(request) == ()
+    assert channel.answer(request, ()).body == b"2836502384937403712"
 
 
 # ---- asking ----

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from adapters.channel import Services
+from adapters.channel import Channel, Services
 from adapters.http import PlatformHttp
 from adapters.shared import Bucket
 from adapters.tokens import MemoryTokenStore, TokenStore
@@ -55,7 +55,7 @@ def received(name: str, **overrides: Any) -> Event:
     return event
 
 
-def events_of(channel: WeComApp, request: Request) -> Sequence[Event]:
+def events_of(channel: Channel[Any], request: Request) -> Sequence[Event]:
     channel.verify(request)
     return channel.parse(request)
 
