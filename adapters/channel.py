@@ -13,6 +13,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from adapters.aliases import Aliases, MemoryAliases
 from adapters.errors import Unsupported
 from adapters.files import Files, MemoryFiles
 from adapters.growth import Growth, MemoryGrowth
@@ -66,6 +67,7 @@ class Services:
     throttle: Throttle = field(default_factory=MemoryThrottle)
     meter: Meter = field(default_factory=MemoryMeter)
     growth: Growth = field(default_factory=MemoryGrowth)
+    aliases: Aliases = field(default_factory=MemoryAliases)
     relay: Relay = field(default_factory=MemoryRelay)
     files: Files = field(default_factory=MemoryFiles)
 

@@ -57,6 +57,7 @@ from inference.transcription import Transcriber
 from inference.values import Knowledge
 from inference.vllm import Attempt, VllmModel
 from sessions.alarms import RedisAlarms
+from sessions.aliases import RedisAliases
 from sessions.engine import RedisInbox
 from sessions.errors import StoreDown
 from sessions.growth import RedisGrowth
@@ -156,6 +157,7 @@ def services_of(config: Config, store: RedisStore) -> Services:
         throttle=RedisThrottle(store),
         meter=RedisMeter(store),
         growth=RedisGrowth(store),
+        aliases=RedisAliases(store),
         relay=RedisRelay(store),
     )
 

@@ -1,32 +1,34 @@
 """Which user id belongs to a phone number: a conversation is keyed by the former, some events only name the latter.
 
-Learned from what passes by (sheet §2.4), in this process only. Where it is not known, the phone number itself is
-the key, as it is for a customer who never showed a user id.
+Learned from what passes by (sheet §2.4). Where it is not known, the phone number itself is the key, as it is for a
+customer who never showed a user id.
 """
 
-import threading
-from collections import OrderedDict
-
-REMEMBERED = 50_000
+from adapters.aliases import Aliases, MemoryAliases
 
 
-class Aliases:
-    """Thread-safe and bounded: the one seen longest ago is forgotten first."""
+class People:
+    """What this process has seen, in front of what all processes know. Thread-safe."""
 
-    def __init__(self) -> None:
-        self._user_ids: OrderedDict[str, str] = OrderedDict()
-        self._guard = threading.Lock()
+    def __init__(self, account: str, shared: Aliases) -> None:
+        self._account = account
+        self._seen = MemoryAliases()
+        self._told = MemoryAliases()
+        self._shared = shared
 
-    def learn(self, phone: str, user_id: str) -> None:
-        if not phone or not user_id:
-            return
-        with self._guard:
-            self._user_ids[phone] = user_id
-            self._user_ids.move_to_end(phone)
-            if len(self._user_ids) > REMEMBERED:
-                self._user_ids.popitem(last=False)
+    def see(self, phone: str, user_id: str) -> None:
+        """For this process: a webhook is answered without a further question to the store."""
+        if phone and user_id:
+            self._seen.learn(phone, user_id)
+
+    def tell(self, phone: str, user_id: str) -> None:
+        """For all processes, once from each. May raise what the shared aliases raise."""
+        if phone and user_id and self._told.find(phone) != user_id:
+            self._shared.learn(f"whatsapp:{self._account}:{phone}", user_id)
+            self._told.learn(phone, user_id)
 
     def user_id(self, phone: str) -> str:
-        """ "" where none is known."""
-        with self._guard:
-            return self._user_ids.get(phone, "")
+        """ "" where none is known. May raise what the shared aliases raise."""
+        if not phone:
+            return ""
+        return self._seen.find(phone) or self._shared.find(f"whatsapp:{self._account}:{phone}")

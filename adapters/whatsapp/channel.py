@@ -13,7 +13,7 @@ from adapters.signing import any_same, hmac_sha256, secrets
 from adapters.surface import Content
 from adapters.values import Event, Media, Message, Outcome, Part, Promise, Reply, Request, Response
 from adapters.whatsapp import bodies
-from adapters.whatsapp.aliases import Aliases
+from adapters.whatsapp.aliases import People
 from adapters.whatsapp.downloads import Downloads
 from adapters.whatsapp.graph import Graph
 from adapters.whatsapp.health import findings
@@ -43,7 +43,7 @@ class WhatsApp(Channel[WhatsAppSettings]):
         self._graph = Graph(settings, services.http)
         self._sending = Sending(name, settings, services, self._graph)
         self._downloads = Downloads(settings, self._graph, services.now)
-        self._aliases = Aliases()
+        self._people = People(settings.phone_number_id, services.aliases)
 
     @property
     def account(self) -> str:
@@ -80,7 +80,7 @@ class WhatsApp(Channel[WhatsAppSettings]):
             now=request.received_at,
             waba=self.settings.waba_id,
             roles=self.settings.thread_roles,
-            aliases=self._aliases,
+            people=self._people,
         )
         return tuple(events(source, read_object(request.body)))
 
@@ -102,10 +102,12 @@ class WhatsApp(Channel[WhatsAppSettings]):
         return shaped(content, self.surface, self.compose, split=self.settings.split_long_answers)
 
     def send(self, reply: Reply, index: int, *, again: bool = False) -> Outcome:
+        self._people.tell(reply.route.get("to", ""), reply.route.get("recipient", ""))
         return self._sending.send(reply, index)
 
     def turn_started(self, message: Message) -> None:
         """Read receipt and "typing …" in one call (sheet §3.5)."""
+        self._people.tell(message.route.get("to", ""), message.route.get("recipient", ""))
         answer = self._graph.send(bodies.encoded(bodies.read(message.route["message_id"])))
         if answer.status != 200:
             raise MaybeSent(f"HTTP {answer.status}")

@@ -57,7 +57,7 @@ def _account(source: Source, field: str, value: Json, entry: Json) -> Iterator[E
 def _messages(source: Source, value: Json) -> Iterator[Event]:
     people = list(objects(value, "contacts"))
     for person in people:
-        source.aliases.learn(text(person, "wa_id"), text(person, "user_id"))
+        source.people.see(text(person, "wa_id"), text(person, "user_id"))
     for item in objects(value, "messages"):
         yield message(source, item, people)
     yield from statuses(source, value)

@@ -27,7 +27,7 @@ def message(source: Source, item: Json, people: Iterable[Json]) -> Event:
     if kind == "system":
         return _system(source, item)
     sender = person(item, people)
-    source.aliases.learn(sender.phone, sender.user_id)
+    source.people.see(sender.phone, sender.user_id)
     said = content(item)
     return _said(source, item, sender, said) if said else _unanswered(source, item, kind, sender.peer)
 
@@ -90,7 +90,7 @@ def _system(source: Source, item: Json) -> ControlEvent:
     kind = word(system, "type")
     user_id = text(system, "user_id")
     peer = user_id or text(system, "wa_id") or text(item, "from_user_id") or text(item, "from")
-    source.aliases.learn(text(system, "wa_id"), user_id)
+    source.people.see(text(system, "wa_id"), user_id)
     previous = _previous(source, item, peer) if kind in _MOVES else ""
     if previous:
         return source.event(Control.IDENTITY_CHANGED, item, peer=peer, previous=previous, type=kind)
@@ -106,7 +106,7 @@ def _previous(source: Source, item: Json, peer: str) -> str:
         text(system, "previous_user_id"),
         moved[1] if moved and moved[2] == text(system, "user_id") else "",
         text(item, "from_user_id"),
-        source.aliases.user_id(text(item, "from")),
+        source.people.user_id(text(item, "from")),
         text(item, "from"),
     )
     return next((each for each in ways if each != peer and usable_id(each)), "")

@@ -1,12 +1,12 @@
 """Whose webhook is being read, and how its values are made. Nothing here raises for what a body holds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.payload import Json, objects, text
 from adapters.values import LONGEST_ID, ControlEvent, ConversationId
-from adapters.whatsapp.aliases import Aliases
+from adapters.whatsapp.aliases import People
 
 _LONGEST_WORD = 64
 
@@ -19,9 +19,9 @@ class Source:
     channel: str
     account: str
     now: datetime
-    waba: str = ""
-    roles: tuple[str, ...] = ()
-    aliases: Aliases = field(default_factory=Aliases)
+    waba: str
+    roles: tuple[str, ...]
+    people: People
 
     def conversation(self, peer: str) -> ConversationId | None:
         """The conversation with *peer*; None where that can be no id."""
@@ -49,7 +49,7 @@ class Source:
     def peer(self, *, user_id: str, phone: str) -> str:
         """What the conversation of somebody is keyed by, of whom an event may name the phone number alone."""
         digits = "".join(filter(str.isdecimal, phone)) if phone[:1] in "+0123456789" else phone
-        return user_id or self.aliases.user_id(digits) or digits
+        return user_id or self.people.user_id(digits) or digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

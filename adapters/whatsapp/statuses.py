@@ -17,7 +17,7 @@ _WORD = re.compile(r"[a-z_]{1,40}")
 
 def statuses(source: Source, value: Json) -> Iterator[Event]:
     for item in objects(value, "statuses"):
-        source.aliases.learn(text(item, "recipient_id"), text(item, "recipient_user_id"))
+        source.people.see(text(item, "recipient_id"), text(item, "recipient_user_id"))
         yield from status(source, item)
 
 

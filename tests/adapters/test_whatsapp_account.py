@@ -1,12 +1,18 @@
 """News that no customer wrote: of the account, of who owns a conversation, of a customer's new number or id."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from adapters.values import Control, ControlEvent, StatusUpdate
+from adapters.aliases import Aliases, MemoryAliases
+from adapters.channel import Channel
+from adapters.values import Control, ControlEvent, Request, StatusUpdate
+from adapters.whatsapp import WhatsApp
 from tests.adapters.whatsapp_kit import ANA, NUMBER, PHONE, WABA, WhatsAppKit, envelope, item, post, text_item
+from tests.contracts.channel_kit import NOWHERE
+from tests.fakes import RecordingServer
 
 NEW = "GB.55667788990011223344"
 CODE_OF_LOCK = 131031
@@ -15,6 +21,10 @@ CODE_OF_LOCK = 131031
 def news(field: str, time: int = 1795132800, waba: str = WABA, **value: Any) -> dict[str, Any]:
     changes = [{"field": field, "value": value}]
     return {"object": "whatsapp_business_account", "entry": [{"id": waba, "time": time, "changes": changes}]}
+
+
+def encoded(body: Any) -> Request:
+    return post(json.dumps(body).encode())
 
 
 class TestAccountUpdates(WhatsAppKit):
@@ -177,13 +187,9 @@ class TestIdentities(WhatsAppKit):
         channel.parse(self.signed(self.payload()))
         system = {"type": "user_changed_number", "wa_id": "447700900999", "user_id": NEW}
         said = {"id": "wamid.s", "from": PHONE, "timestamp": "1", "type": "system", "system": system}
-        (event,) = channel.parse(self.encoded(envelope({"messages": [said]})))
+        (event,) = channel.parse(encoded(envelope({"messages": [said]})))
         assert isinstance(event, ControlEvent)
         assert event.detail["previous"] == ANA
-
-    @staticmethod
-    def encoded(body: Any) -> Any:
-        return post(json.dumps(body).encode())
 
     def test_a_change_without_anything_before_is_noted_only(self) -> None:
         system = {"type": "user_changed_user_id", "user_id": NEW}
@@ -246,10 +252,25 @@ class TestOwners(WhatsAppKit):
         channel.parse(self.signed(self.payload()))
         echo = {"id": "w", "to": PHONE, "timestamp": "1", "type": "text"}
         body = envelope({"message_echoes": [echo]}, field="smb_message_echoes")
-        (event,) = channel.parse(TestIdentities.encoded(body))
+        (event,) = channel.parse(encoded(body))
         assert isinstance(event, ControlEvent)
         assert event.conversation is not None
         assert event.conversation.peer == ANA
+
+    def test_so_it_does_in_a_process_that_never_saw_the_customer(self, server: RecordingServer) -> None:
+        """A worker, which answered, tells all."""
+        shared = MemoryAliases()
+        worker, web = (self.sharing(shared, url) for url in (server.url, NOWHERE))
+        worker.turn_started(self.message(self.channel(), self.signed(self.payload())))
+        echo = {"id": "w", "to": f"+{PHONE}", "timestamp": "1", "type": "text"}
+        (event,) = web.parse(encoded(envelope({"message_echoes": [echo]}, field="smb_message_echoes")))
+        assert isinstance(event, ControlEvent)
+        assert event.conversation is not None
+        assert event.conversation.peer == ANA
+
+    def sharing(self, aliases: Aliases, url: str) -> Channel[Any]:
+        channel = self.channel(url)
+        return WhatsApp(channel.name, channel.settings, replace(channel.services, aliases=aliases))
 
     def test_the_echo_of_a_program_is_no_human(self) -> None:
         echo = {"id": "w", "to": PHONE, "biz_opaque_callback_data": "k" * 32}

@@ -129,6 +129,10 @@ class WhatsAppKit(ChannelKit):
                 if call.path.endswith("subscribed_apps")
                 else number_answer()
             )
+        if call.path.endswith("/media"):
+            return json_answer({"id": "media-1"})
+        if call.path.endswith("/media"):
+            return json_answer({"id": "uploaded"})
         if call.json.get("status") == "read":
             return json_answer({"success": True})
         return json_answer({"messaging_product": "whatsapp", "messages": [{"id": "wamid.sent"}]})
