@@ -104,7 +104,7 @@ def _with_choices(written: list[Part], content: Content, menu: Menu) -> list[Par
     shown = tuple(_described(choice, menu) for choice in content.choices)
     if written and _fits(written[-1].text, menu.body):
         return [*written[:-1], replace(written[-1], choices=shown)]
-    return [*written, Part(text=content.prompt or "👇", choices=shown)]
+    return [*written, Part(text=content.prompt.strip() or "👇", choices=shown)]
 
 
 def _described(choice: Choice, menu: Menu) -> Choice:

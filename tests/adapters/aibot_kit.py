@@ -228,6 +228,7 @@ class AiBotKit(ChannelKit):
 
     channel_type = WeComAiBot
     settings = SETTINGS
+    files_in_calls = False  # pictures stand in the stream's last answer alone
     rotated: ClassVar[Mapping[str, Any]] = {
         "token": NEW_TOKEN,
         "encoding_aes_key": NEW_KEY,

@@ -8,7 +8,8 @@ class TestWhatsApp(ChannelContract):
 
 from tests.contracts.channel_inbound import InboundContract
 from tests.contracts.channel_outbound import OutboundContract
+from tests.contracts.channel_surface import SurfaceContract
 
 
-class ChannelContract(InboundContract, OutboundContract):
+class ChannelContract(InboundContract, OutboundContract, SurfaceContract):
     """Everything that is asked of a channel with a way in and a way out."""

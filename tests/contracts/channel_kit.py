@@ -42,6 +42,10 @@ class ChannelKit:
     """True where a token inside the body is the only proof (Feishu without an encrypt key): what cannot be read is
     not verified, and a request without headers is a whole one."""
 
+    files_in_calls: ClassVar[bool] = True
+    """False where an operator's file goes out otherwise than in a call to the platform: the channel's own tests
+    show how it does."""
+
     def addresses(self, url: str) -> Mapping[str, Any]:
         """The settings that point the channel at the fake at *url*."""
         return {"api_base": url}
