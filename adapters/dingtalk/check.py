@@ -72,21 +72,21 @@ class Check:
         """Makes a card and delivers it to nobody (§3.1: the two-step variant)."""
         data: dict[str, Json] = {
             "cardTemplateId": template,
-            "outTrackId": f"{NOBODY}-{template}"[:100],
+            "outTrackId": _nobodys(template),
             "callbackType": "STREAM",
             "cardData": {"cardParamMap": {}},
         }
         return self._asked(what, "POST", NEW_CARD, token, body=written(data), wrong="param.template")
 
     def _streaming(self, token: str) -> Finding:
-        """Fills a card that does not exist: needs the permission `Card.Streaming.Write`."""
+        """Fills nobody's card: needs the permission `Card.Streaming.Write`."""
         data: dict[str, Json] = {
-            "outTrackId": NOBODY,
+            "outTrackId": _nobodys(self._settings.card_template_id),
             "guid": NOBODY,
             "key": self._settings.card_key,
             "content": "-",
             "isFull": True,
-            "isFinalize": True,
+            "isFinalize": False,
             "isError": False,
         }
         return self._asked("card streaming", "PUT", STREAM, token, body=written(data))
@@ -123,6 +123,11 @@ class Check:
 
     def _verdict(self, answer: HttpAnswer) -> Refused | Unknown | None:
         return refusal(answer, self._services.now())
+
+
+def _nobodys(template: str) -> str:
+    """The number of a card that is delivered to nobody."""
+    return f"{NOBODY}-{template}"[:100]
 
 
 def _finding(what: str, verdict: Refused | Unknown | None, wrong: str) -> Finding:
