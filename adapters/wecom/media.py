@@ -40,6 +40,7 @@ FORMS: Mapping[str, Form] = {
     "video": Form(mimes=frozenset({"video/mp4"}), most=10 * MEGABYTE),
     "file": Form(mimes=frozenset(), most=20 * MEGABYTE),
 }
+_ENDINGS = {"image/jpeg": ".jpg", "image/png": ".png", "audio/amr": ".amr", "video/mp4": ".mp4"}
 _PREFERRED = {"image": "image", "audio": "voice", "video": "video"}
 
 
@@ -102,7 +103,7 @@ class Uploads:
                 action=Action.GIVE_UP,
                 code="45001",
             )
-        filename = ascii_name(attachment)
+        filename = ascii_name(attachment, "" if kind == "file" else mime)
         named = hashlib.sha256(f"{filename}\n".encode() + content).hexdigest()
         name = f"wecom:{self._corp_id}:media:{kind}:{named}"
         known = None if anew else self._services.growth.read(name)
@@ -135,10 +136,11 @@ def _kind(attachment: Attachment, content: bytes, mime: str) -> str | None:
     return None
 
 
-def ascii_name(attachment: Attachment) -> str:
-    """Whether WeCom reads other names is unconfirmed (WeCom sheet §7); never with a quote or a line break."""
+def ascii_name(attachment: Attachment, mime: str = "") -> str:
+    """Whether WeCom reads other names is unconfirmed (WeCom sheet §7); never with a quote or a line break. With
+    *mime* the name ends as such files do."""
     path = PurePosixPath(attachment.name or attachment.file)
-    suffix = PurePosixPath(attachment.file).suffix or path.suffix
+    suffix = _ENDINGS.get(mime) or PurePosixPath(attachment.file).suffix or path.suffix
     stem = re.sub(r"[^A-Za-z0-9._ -]+", "_", path.name.removesuffix(path.suffix)).strip("_. ")
     return f"{stem[:60] or 'file'}{re.sub(r'[^A-Za-z0-9.]', '', suffix)[:10]}"
 

@@ -19,6 +19,7 @@ SYNC = "/cgi-bin/kf/sync_msg"
 MOST_ITEMS = 1000
 TOKEN_LASTS = timedelta(minutes=10)
 BAD_TOKEN = "95007"  # noqa: S105  an errcode
+MOST_EMPTY = 5
 MOST_ASKED = 20
 """Customers of one page whose session is looked at beforehand; it is looked at again before each answer."""
 
@@ -63,7 +64,7 @@ class Pulling:
         """One page. Raises MaybeSent, or :class:`~adapters.tokens.NoToken` with the refusal."""
         now = self._now()
         position = Position.of(bookmark, now=now, first_pull=self._settings.first_pull)
-        found = self._asked(position.cursor, self._token(notice, now))
+        found = self._told(position.cursor, self._token(notice, now))
         more = text(found, "has_more") == "1"
         following = Position(
             cursor=text(found, "next_cursor") or position.cursor, since=position.since if more else None
@@ -71,6 +72,15 @@ class Pulling:
         items = [item for item in objects(found, "msg_list") if not _passed_over(item, position, now)]
         events = [event for item in items for event in self._events(item, now)]
         return Page(events=(*events, *self._owned(events, now)), cursor=following.bookmark, more=more)
+
+    def _told(self, cursor: str, token: str) -> dict[str, Json]:
+        """An empty page that promises more behind the same cursor is asked for again, but not for ever."""
+        for _ in range(MOST_EMPTY):
+            found = self._asked(cursor, token)
+            moved = text(found, "next_cursor") not in ("", cursor)
+            if moved or text(found, "has_more") != "1" or any(objects(found, "msg_list")):
+                break
+        return found
 
     def _token(self, notice: Message, now: datetime) -> str:
         """Without it the call works as well, but not often."""

@@ -182,6 +182,23 @@ def test_an_empty_page_is_no_end(server: RecordingServer, kf: KfPlatform) -> Non
     assert message(second.events[0]).text == "behind it"
 
 
+def test_an_empty_page_behind_the_same_cursor_is_asked_for_again(server: RecordingServer, kf: KfPlatform) -> None:
+    empty: dict[str, Any] = {"errcode": 0, "next_cursor": "c0", "has_more": 1, "msg_list": []}
+    kf.says("behind it")
+    kf.will(SYNC, *[json_answer(empty)] * 3)
+    (event,) = account(server.url).pull(notice(), "c0").events
+    assert message(event).text == "behind it"
+
+
+def test_a_platform_that_promises_more_for_ever_is_not_asked_for_ever(
+    server: RecordingServer, kf: KfPlatform
+) -> None:
+    empty: dict[str, Any] = {"errcode": 0, "next_cursor": "c0", "has_more": 1, "msg_list": []}
+    kf.will(SYNC, *[json_answer(empty)] * 99)
+    assert account(server.url).pull(notice(), "c0").events == ()
+    assert len(calls(server, SYNC)) == 5
+
+
 def test_a_token_is_used_for_ten_minutes(server: RecordingServer) -> None:
     channel = account(server.url)
     channel.pull(replace(notice(), sent_at=NOW - timedelta(minutes=9)), "c0")
@@ -507,7 +524,7 @@ def test_row_12_an_empty_list_is_no_error(server: RecordingServer, kf: KfPlatfor
 
 
 def test_row_12_a_page_without_a_cursor_keeps_the_last_one(server: RecordingServer, kf: KfPlatform) -> None:
-    kf.will(SYNC, json_answer({"errcode": 0, "has_more": 1, "msg_list": []}))
+    kf.will(SYNC, *[json_answer({"errcode": 0, "has_more": 1, "msg_list": []})] * 9)
     assert account(server.url).pull(notice(), "c7").cursor == "c7"
 
 

@@ -231,6 +231,17 @@ def test_a_filename_is_plain_letters(name: str, file: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "kind", "filename"),
+    [(PNG, "image", "x.png"), (JPEG, "image", "x.jpg"), (AMR, "audio", "x.amr"), (MP4, "video", "x.mp4")],
+)
+def test_a_file_s_name_ends_as_its_kind_does(
+    server: RecordingServer, uploading: Platform, content: bytes, kind: str, filename: str
+) -> None:
+    desk(server, {"x.bin": content}).send(reply(part(kind, "x.bin")), 0)
+    assert uploads(server)[0][1] == filename
+
+
+@pytest.mark.parametrize(
     ("content", "kind", "sent_as"),
     [
         (PNG + b"0" * 5 * MEGABYTE, "image", "file"),
