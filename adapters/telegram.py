@@ -15,7 +15,7 @@ from adapters.http import HttpAnswer, MaybeSent
 from adapters.hypertext import plain, shown, typeset
 from adapters.markdown import Dialect
 from adapters.payload import Json, at, objects, read_object, text
-from adapters.rules import Rule, alert, give_up, honest, retry, uncoded
+from adapters.rules import Rule, alert, give_up, halt, honest, retry, uncoded
 from adapters.signing import any_same, secrets
 from adapters.surface import Menu, Surface
 from adapters.text import Limit, utf16_units
@@ -55,7 +55,7 @@ class TelegramSettings(ChannelSettings):
 
 
 CANNOT_PARSE = "400 can't parse entities"
-WRONG_TOKEN = alert("the bot token is wrong or was revoked", "copy it from @BotFather into bot_token")
+WRONG_TOKEN = halt("the bot token is wrong or was revoked", "copy it from @BotFather into bot_token")
 RULES: Mapping[str, Rule] = {  # by "<error_code> <words of the description>", or by the error code alone
     CANNOT_PARSE: give_up("Telegram cannot parse the reply's HTML, nor take it as text", "report it"),
     "400 message is too long": Rule(action=Action.SPLIT, meaning="the message is too long"),

@@ -4,20 +4,25 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from adapters.channel import Finding
+from adapters.meter import MemoryMeter, Meter
 from adapters.tokens import MemoryTokenStore
 from bot.config import Config
 from bot.data_dir import why_not_writable
+from bot.metrics import months
 from bot.redis_url import embedded_url
 from bot.serving.model_expectations import examine, expected
 from bot.wiring import build_channels, load_knowledge, lone_services
 from inference.faq import BadTable
+from sessions.alarms import RedisAlarms
 from sessions.embedded import find_server
 from sessions.errors import NoServer, StoreDown, UnsafeStore
+from sessions.meter import RedisMeter
 from sessions.store import RedisStore
 
 LIMIT = timedelta(seconds=20)
@@ -32,7 +37,8 @@ def findings(config: Config, *, limit: timedelta = LIMIT) -> Iterator[Finding]:
     yield _data_dir(config)
     yield from _redis(config)
     yield from _knowledge(config)
-    yield from _at_once(_remote(config), limit)
+    with _counted(config) as meter:
+        yield from _at_once(_remote(config, meter), limit)
 
 
 def _data_dir(config: Config) -> Finding:
@@ -57,8 +63,35 @@ def _redis(config: Config) -> Iterator[Finding]:
     else:
         yield Finding(what="redis answers, takes writes and keeps them", ok=True)
         yield from (Finding(what="redis", ok=True, next_step=warning) for warning in warnings)
+        yield from _accounts(store)
+        yield from _months(store, config)
     finally:
         store.close()
+
+
+def _accounts(store: RedisStore) -> Iterator[Finding]:
+    """Those that a platform blocked: their turns wait, and are parked in the end."""
+    try:
+        blocked = RedisAlarms(store).current()
+    except StoreDown:
+        return
+    for name, alarm in sorted(blocked.items()):
+        step = f"since {alarm.since:%Y-%m-%d %H:%M} UTC nothing is sent but a try a minute: {alarm.reason}"
+        yield Finding(what=f"channel {name}: account", ok=False, next_step=step)
+
+
+def _months(store: RedisStore, config: Config) -> Iterator[Finding]:
+    """What platforms bill or limit by the month."""
+    meter = RedisMeter(store)
+    for name in config.channels:
+        for month in months(datetime.now(UTC)):
+            try:
+                totals = sorted(meter.read(name, month=month).items())
+            except StoreDown:
+                return
+            if totals:
+                counted = ", ".join(f"{what} {total}" for what, total in totals)
+                yield Finding(what=f"channel {name}: counted in {month}: {counted}", ok=True)
 
 
 def _embedded() -> Finding:
@@ -81,16 +114,36 @@ def _knowledge(config: Config) -> Iterator[Finding]:
             yield Finding(what=what, ok=True)
 
 
-def _remote(config: Config) -> Mapping[str, Callable[[], Sequence[Finding]]]:
+def _remote(config: Config, meter: Meter) -> Mapping[str, Callable[[], Sequence[Finding]]]:
     """What is asked over the network, by name. Channels get tokens of their own, so that each is really asked."""
     key = config.model.api_key.get_secret_value()
     wanted = expected(config)
+    services = replace(lone_services(config, MemoryTokenStore()), meter=meter)
     calls: dict[str, Callable[[], Sequence[Finding]]] = {
         f"model {replica}": partial(examine, replica, wanted, key) for replica in config.model.replicas
     }
-    for name, channel in build_channels(config, lone_services(config, MemoryTokenStore())).items():
+    for name, channel in build_channels(config, services).items():
         calls[f"channel {name}"] = partial(_channel, f"channel {name}", channel.check)
     return calls
+
+
+@contextmanager
+def _counted(config: Config) -> Iterator[Meter]:
+    """The months' counts, which some channels look at; none where the store is away, which is said already."""
+    url = config.redis.url or embedded_url(config)
+    if url is None:
+        yield MemoryMeter()
+        return
+    store = RedisStore.open(url, patience=timedelta(seconds=2), connections=8)
+    try:
+        store.ping()
+        meter: Meter = RedisMeter(store)
+    except StoreDown:
+        meter = MemoryMeter()
+    try:
+        yield meter
+    finally:
+        store.close()
 
 
 def _channel(name: str, check: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:

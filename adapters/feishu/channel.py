@@ -18,7 +18,7 @@ from adapters.fields import Base, Seconds
 from adapters.http import HttpAnswer
 from adapters.markdown import Dialect, Marks, Writer
 from adapters.payload import Json, read_object, text
-from adapters.rules import Rule, alert, give_up, honest, retry, uncoded
+from adapters.rules import Rule, alert, give_up, halt, honest, retry, uncoded
 from adapters.signing import any_same, secrets
 from adapters.surface import Surface
 from adapters.text import Limit
@@ -58,20 +58,20 @@ class FeishuSettings(ChannelSettings):
 SECOND = timedelta(seconds=1)
 CONSOLE = "the developer console (开发者后台)"
 TOKEN = Rule(action=Action.TOKEN, meaning="the access token is no longer valid", next_step="a new one is fetched")
-PERMISSION = alert("the app lacks a permission", f"grant im:message:send_as_bot in {CONSOLE}, then publish")
+PERMISSION = halt("the app lacks a permission", f"grant im:message:send_as_bot in {CONSOLE}, then publish")
 RULES: Mapping[str, Rule] = {
     "99991663": TOKEN,
     "99991664": TOKEN,
     "99991671": TOKEN,
     "99991400": retry("too many calls by this app", SECOND),
-    "99991401": alert("this server's IP address is not allowed", f"add it to the app's IP list in {CONSOLE}"),
-    "99991403": alert("the month's API calls are used up", "buy calls or wait for the first of the month"),
+    "99991401": halt("this server's IP address is not allowed", f"add it to the app's IP list in {CONSOLE}"),
+    "99991403": halt("the month's API calls are used up", "buy calls or wait for the first of the month"),
     "99991672": PERMISSION,
-    "10003": alert("app_id or app_secret is not accepted", f"compare both with {CONSOLE}"),
-    "10014": alert("app_secret is wrong", f"compare it with {CONSOLE}"),
+    "10003": halt("app_id or app_secret is not accepted", f"compare both with {CONSOLE}"),
+    "10014": halt("app_secret is wrong", f"compare it with {CONSOLE}"),
     "230001": give_up("Feishu refuses a parameter of the call", "report it with the time of the message"),
     "230002": give_up("the bot is not in the group", "add it again"),
-    "230006": alert("the app has no bot", f"switch the bot on in {CONSOLE}, then publish"),
+    "230006": halt("the app has no bot", f"switch the bot on in {CONSOLE}, then publish"),
     "230011": Rule(action=Action.REROUTE, meaning="the customer withdrew the message"),
     "230013": alert("the customer is outside the app's availability", f"widen it in {CONSOLE}, then publish"),
     "230018": give_up("the group's settings do not let the bot write", "ask the group's owner"),

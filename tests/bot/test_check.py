@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from bot.config import Config
 from bot.sandbox.model import ScriptedModelServer
 from bot.serving.model_health import examine
 from bot.wiring import read_config
+from sessions.alarms import RedisAlarms
+from sessions.meter import RedisMeter
+from sessions.store import RedisStore
 from tests.fakes import Answer, Call, RecordingServer, json_answer
 
 KEY = "canary-key"
@@ -195,6 +198,24 @@ def test_what_never_answers_is_left_behind_within_the_limit(file: Path) -> None:
         finding = named(config, "model", limit=timedelta(seconds=1))
         assert not finding.ok
         assert time.monotonic() - begun < 4
+
+
+def test_a_blocked_account_fails_with_the_platforms_reason(
+    file: Path, redis_store: RedisStore, redis_server: str
+) -> None:
+    RedisAlarms(redis_store).raise_("shop", "131031: the account is locked", probe_after=timedelta(seconds=60))
+    config = configuration(file, f'[redis]\nurl = "{redis_server}"\nallow_volatile = true')
+    finding = named(config, "channel shop: account")
+    assert not finding.ok
+    assert "131031" in finding.next_step
+
+
+def test_what_is_counted_by_the_month_is_shown(file: Path, redis_store: RedisStore, redis_server: str) -> None:
+    month = f"{datetime.now(UTC):%Y-%m}"
+    RedisMeter(redis_store).add("shop", "billed_regular", month=month, count=3)
+    text = WHATSAPP.format(api_base=f"http://127.0.0.1:{any_free(0)}")
+    config = configuration(file, f'{text}\n[redis]\nurl = "{redis_server}"\nallow_volatile = true')
+    assert any(f"{month}: billed_regular 3" in finding.what for finding in findings(config))
 
 
 def frontdesk_check(file: Path) -> subprocess.CompletedProcess[str]:

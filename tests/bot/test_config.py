@@ -387,7 +387,7 @@ REAL_PLATFORMS = {name: channel.settings_type for name, channel in PLATFORMS.ite
 
 
 def uncommented() -> str:
-    return re.sub(r"(?m)^# (?=\w+ = )", "", EXAMPLE.read_text("utf-8"))
+    return re.sub(r"(?m)^# (?=\w+ = |\[)", "", EXAMPLE.read_text("utf-8"))
 
 
 def test_the_example_is_valid_as_it_stands() -> None:
@@ -403,7 +403,7 @@ def test_the_example_names_every_setting_of_every_channel() -> None:
     for table in whole["channels"].values():
         known = set(REAL_PLATFORMS[table["platform"]].model_fields)
         named = {f"{name}_previous" for name in known} & known  # one of them is shown, for all
-        assert set(table) | named | {"assistant"} >= known
+        assert set(table) | named | {"assistant", "welcome"} >= known
 
 
 def test_the_example_names_every_setting_of_every_table() -> None:
