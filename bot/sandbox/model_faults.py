@@ -227,6 +227,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "500 in a 200": error_event(500, BROKEN),
     "500 in a 200 midway": error_event(500, BROKEN, "Your order "),
     "drains": _status(500, "cannot schedule new futures after shutdown"),
+    "drains, harmony": events({"role": "assistant", "content": ""}, "[DONE]"),
     "502": _answer(502, PAGE, "text/html"),
     "504": _answer(504, PAGE, "text/html"),
     "drops": drops,

@@ -76,7 +76,9 @@ def test_a_server_that_is_gone_costs_less_than_a_second(pair: Pair, connect: Con
     assert timed(model, conversation) < 0.5
 
 
-@pytest.mark.parametrize("name", ["busy", "busy in a 200", "drains", "502", "drops", "cut before a token"])
+@pytest.mark.parametrize(
+    "name", ["busy", "busy in a 200", "drains", "drains, harmony", "502", "drops", "cut before a token"]
+)
 def test_another_server_is_asked_at_once(pair: Pair, connect: Connect, name: str) -> None:
     one, two = pair
     model = connect(one.url, two.url)

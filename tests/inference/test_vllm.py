@@ -83,7 +83,7 @@ ANSWERS = {
     "length": "This sentence is whole. This one is n",
 }
 REPEATED = [
-    *("429", "busy", "busy in a 200", "500", "500 in a 200", "drains", "502", "504", "drops"),
+    *("429", "busy", "busy in a 200", "500", "500 in a 200", "drains", "drains, harmony", "502", "504", "drops"),
     *("cut before a token", "cut in the thinking", "aborts at once", "empty body", "only done"),
     *("harmony markup", "thinking ate the budget"),
 ]

@@ -27,24 +27,32 @@ def environment() -> None:
 
 @pytest.fixture(scope="module")
 def chat(environment: None) -> Iterator[VllmServer]:
-    """The Llama-shaped model with its two adapters; drains for a minute when it is told to stop."""
+    """The Llama-shaped model with its two adapters; drains for minutes when it is told to stop."""
     adapters = [f"{path.parent.name}={path.parent}" for path in sorted(CHAT.glob("*/adapter_config.json"))]
     lora = ("--enable-lora", "--max-loras", "2", "--max-lora-rank", "8", "--lora-modules", *adapters)
     hermes = ("--tool-call-parser", "hermes", "--max-model-len", "2048")
-    with VllmServer(CHAT, *hermes, *lora, "--shutdown-timeout", "60") as server:
+    with VllmServer(CHAT, *hermes, *lora, "--shutdown-timeout", "150") as server:
         yield server
 
 
 @pytest.fixture
-def short_lived(environment: None) -> Iterator[VllmServer]:
-    """A server for one test to end, with vLLM's own way of stopping: at once."""
-    with VllmServer(CHAT, "--tool-call-parser", "hermes", "--max-model-len", "2048") as server:
+def short_lived(environment: None, request: pytest.FixtureRequest) -> Iterator[VllmServer]:
+    """A server for one test to end, with vLLM's own way of stopping: at once. *param*: the folder of its model."""
+    model = getattr(request, "param", CHAT)
+    if model == GPTOSS:
+        needs_gptoss()
+    flags = GPTOSS_FLAGS if model == GPTOSS else ("--tool-call-parser", "hermes", "--max-model-len", "2048")
+    with VllmServer(model, *flags) as server:
         yield server
+
+
+def needs_gptoss() -> None:
+    if not (GPTOSS / "made-from").exists():
+        pytest.skip("NOT TESTED: the model of gpt-oss's shape could not be made; its vocabulary is not to be had")
 
 
 @pytest.fixture(scope="module")
 def gptoss(environment: None) -> Iterator[VllmServer]:
-    if not (GPTOSS / "made-from").exists():
-        pytest.skip("NOT TESTED: the model of gpt-oss's shape could not be made; its vocabulary is not to be had")
-    with VllmServer(GPTOSS, *GPTOSS_FLAGS) as server:
+    needs_gptoss()
+    with VllmServer(GPTOSS, *GPTOSS_FLAGS, "--shutdown-timeout", "150") as server:
         yield server

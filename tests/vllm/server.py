@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -179,7 +180,8 @@ class Held:
 
     def stop(self) -> None:
         for engine in self._engines:
-            engine.suspend()
+            with suppress(psutil.NoSuchProcess):
+                engine.suspend()
 
     def go(self) -> None:
         for engine in self._engines:
@@ -196,6 +198,26 @@ class Held:
             return done()
 
         wait_until(nearer, seconds=seconds)
+
+    @contextmanager
+    def slowly(self) -> Iterator[None]:
+        """At a fifth of its speed meanwhile."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.is_set():
+                self.go()
+                time.sleep(STEP)
+                self.stop()
+                over.wait(4 * STEP)
+
+        thread = threading.Thread(target=beat)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 def wait_until(done: Callable[[], bool], *, seconds: float) -> None:

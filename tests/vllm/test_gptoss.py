@@ -10,6 +10,7 @@ from tests.contracts.model_tools import ORDER_STATUS, ToolContract
 from tests.vllm.dialogues import ANSWERS, FURTHER_THOUGHT, OBJECT, OBJECT_SCHEMA, SYSTEM, THOUGHT
 from tests.vllm.recording import CASES, asked, recorded, whole
 from tests.vllm.server import VllmServer
+from tests.vllm.server_contract import ServerContract
 from tests.vllm.stage import LiveStage
 
 BEFORE_THE_ANSWER = 14
@@ -98,3 +99,11 @@ def test_an_effort_that_harmony_does_not_know_is_refused(stage: LiveStage, effor
     stage.speak(reasoning_effort=effort)
     with pytest.raises(ModelRefused):
         stage.ask()
+
+
+class TestServer(ServerContract):
+    """As every vLLM does it; the last test ends the server."""
+
+    @pytest.fixture
+    def server(self, gptoss: VllmServer) -> VllmServer:
+        return gptoss

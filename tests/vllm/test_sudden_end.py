@@ -13,6 +13,7 @@ from inference.errors import ModelBusy, ModelError, ModelFailed
 from inference.exchange import Limits
 from inference.vllm import VllmModel
 from tests.vllm.dialogues import ENDLESS
+from tests.vllm.environment import CHAT, GPTOSS
 from tests.vllm.server import VllmServer, wait_until
 from tests.vllm.stage import answer, connect
 
@@ -40,6 +41,7 @@ def error_of(model: VllmModel) -> ModelError | None:
     return None
 
 
+@pytest.mark.parametrize("short_lived", [CHAT, GPTOSS], ids=["chat", "gptoss"], indirect=True)
 @pytest.mark.parametrize("end", ENDS)
 def test_no_customer_sees_a_model_server_end(short_lived: VllmServer, end: str) -> None:
     limits = Limits(between=BETWEEN)
