@@ -16,12 +16,14 @@ from adapters.shared import Bucket
 from adapters.values import Action, Delivered, Message, Outcome, Refused, Reply, Unknown
 from adapters.wecom.api import Result, judged
 from adapters.wecom.codes import RULES
-from adapters.wecom_aibot import frames, pace, words
 from adapters.wecom_aibot.carrying import Load, load_of, numbered
+from adapters.wecom_aibot.frames import PUSH, RESPOND, command
 from adapters.wecom_aibot.names import Names
+from adapters.wecom_aibot.pace import for_message, for_update, for_upload
 from adapters.wecom_aibot.pictures import problems
 from adapters.wecom_aibot.shown import DIALECT, Shown, clipped, loaded, stream
 from adapters.wecom_aibot.upload import upload
+from adapters.wecom_aibot.words import answered_below, lang_of
 
 ACK = timedelta(seconds=5)
 """How long the platform's answer to a frame is waited for."""
@@ -71,13 +73,13 @@ class SocketMode:
         over = growing and now - growing.opened_at >= CHANGEABLE
         if not stream_id or not req_id or over or now - _heard_at(reply) >= ANSWERABLE:
             return None
-        if refused := self._too_fast(pace.writing(self._name, _chat(reply))):
+        if refused := self._too_fast(for_message(self._name, _chat(reply))):
             return refused
-        final = Shown(content=numbered(load), by=reply.key, lang=words.lang_of(load.content))
+        final = Shown(content=numbered(load), by=reply.key, lang=lang_of(load.content))
         feedback = "" if growing or not self._feedback else stream_id
         self._services.growth.open(name, Shown(content=final.content, lang=final.lang).dump())
         fields = stream(stream_id, final.content, finish=True, feedback=feedback)
-        outcome = self._said(frames.write(frames.RESPOND, {"msgtype": "stream", "stream": fields}, req_id=req_id))
+        outcome = self._said(command(RESPOND, {"msgtype": "stream", "stream": fields}, req_id=req_id))
         if isinstance(outcome, Refused) and outcome.action is Action.REROUTE:
             final = Shown(content=final.content)
         elif not isinstance(outcome, Delivered):
@@ -89,7 +91,7 @@ class SocketMode:
         [attachment] = load.attachments
         if problem := problems(load.parts, self._services.files).get(attachment):
             return Refused(reason=problem, action=Action.GIVE_UP)
-        if refused := self._too_fast(pace.uploading(self._name)):
+        if refused := self._too_fast(for_upload(self._name)):
             return refused
         uploaded = upload(attachment.file, self._services.files.read(attachment), self._asked)
         if not isinstance(uploaded, str):
@@ -104,11 +106,11 @@ class SocketMode:
         if tries >= PUSHES:
             reason = f"pushed {tries} times, and the platform never said whether it arrived: look at the chat"
             return Refused(reason=reason, action=Action.GIVE_UP)
-        if refused := self._too_fast(pace.writing(self._name, _chat(reply))):
+        if refused := self._too_fast(for_message(self._name, _chat(reply))):
             return refused
         self._services.growth.grow(name, str(tries + 1))
         chat_type = _CHAT_TYPES.get(reply.route.get("chat_type", ""), 1)
-        outcome = self._said(frames.write(frames.PUSH, {"chatid": _chat(reply), "chat_type": chat_type, **body}))
+        outcome = self._said(command(PUSH, {"chatid": _chat(reply), "chat_type": chat_type, **body}))
         if isinstance(outcome, Refused):
             self._services.growth.grow(name, str(tries))
         return outcome
@@ -160,9 +162,9 @@ class SocketWriting:
         if time.monotonic() < self._next or "stream" not in route or not content.strip():
             return
         self._next = time.monotonic() + SHOW_EVERY
-        if self._services.throttle.take(pace.showing(self._name, route.get("chat", ""))) > timedelta():
+        if self._services.throttle.take(for_update(self._name, route.get("chat", ""))) > timedelta():
             return
-        shown = Shown(content=content, lang=words.lang_of(self._newest.text)).dump()
+        shown = Shown(content=content, lang=lang_of(self._newest.text)).dump()
         name = self._names.answer(route["stream"])
         known = self._services.growth.read(name)
         if known and self._services.now() - known.opened_at >= CHANGEABLE:
@@ -175,16 +177,14 @@ class SocketWriting:
     def end(self) -> None:
         for message in self._earlier:
             stream_id = message.route.get("stream", "")
-            content = words.answered_below(words.lang_of(message.text))
+            content = answered_below(lang_of(message.text))
             known = self._services.growth.read(self._names.answer(stream_id))
             pointer = Shown(content=content).dump()
             if known and self._services.growth.grow(self._names.answer(stream_id), pointer, finished=True):
                 self._tell(message, stream(stream_id, content, finish=True))
 
     def _tell(self, message: Message, fields: Mapping[str, object]) -> None:
-        frame = frames.write(
-            frames.RESPOND, {"msgtype": "stream", "stream": fields}, req_id=message.route.get("req_id", "")
-        )
+        frame = command(RESPOND, {"msgtype": "stream", "stream": fields}, req_id=message.route.get("req_id", ""))
         self._services.relay.tell(self._name, frame)
 
 

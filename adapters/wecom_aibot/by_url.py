@@ -27,7 +27,7 @@ from adapters.values import (
     Request,
     Response,
 )
-from adapters.wecom_aibot import cards, words
+from adapters.wecom_aibot.cards import choice_card, chosen_card
 from adapters.wecom_aibot.carrying import Load, load_of, numbered, with_names
 from adapters.wecom_aibot.envelope import Callback
 from adapters.wecom_aibot.growing import AnswerWriting
@@ -37,6 +37,7 @@ from adapters.wecom_aibot.pictures import problems
 from adapters.wecom_aibot.response import ResponseUrl
 from adapters.wecom_aibot.settings import WeComAiBotSettings
 from adapters.wecom_aibot.shown import Shown, ended_early, loaded, stream
+from adapters.wecom_aibot.words import answered_below, lang_of, lost, one_moment, still_working
 
 WATCHDOG = timedelta(minutes=5, seconds=30)
 """After it a poll ends the stream itself: the platform asks for no longer than six minutes."""
@@ -98,14 +99,14 @@ class UrlMode:
             case "enter_chat" if self._settings.welcome.strip():
                 return {"msgtype": "text", "text": {"content": self._settings.welcome}}
             case "template_card_event":
-                card = cards.chosen_card(at(body, "event", "template_card_event"))
+                card = chosen_card(at(body, "event", "template_card_event"))
                 return card and {"response_type": "update_template_card", "template_card": card}
         return None
 
     def _opened(self, message: Message) -> Mapping[str, object]:
         """The first answer to *message*; what there is already, if it was delivered before, or answered at once."""
-        stream_id, lang = message.route["stream"], words.lang_of(message.text)
-        waiting = Shown(content=words.one_moment(lang), lang=lang, waiting=True)
+        stream_id, lang = message.route["stream"], lang_of(message.text)
+        waiting = Shown(content=one_moment(lang), lang=lang, waiting=True)
         growing = self._services.growth.open(self._names.answer(stream_id), waiting.dump())
         return self._frame(stream_id, growing, feedback=stream_id if self._settings.feedback else "")
 
@@ -114,11 +115,11 @@ class UrlMode:
         growing = self._services.growth.read(name)
         if growing and not growing.finished and self._services.now() - growing.opened_at >= WATCHDOG:
             shown = loaded(growing.text)
-            ended = ended_early(shown, words.still_working(shown.lang))
+            ended = ended_early(shown, still_working(shown.lang))
             self._services.growth.grow(name, ended.dump(), finished=True)
             growing = self._services.growth.read(name)  # the reply may have been faster
         if growing is None:
-            return {"msgtype": "stream", "stream": stream(stream_id, words.lost(""), finish=True)}
+            return {"msgtype": "stream", "stream": stream(stream_id, lost(""), finish=True)}
         return self._frame(stream_id, growing)
 
     def _frame(self, stream_id: str, growing: Growing, *, feedback: str = "") -> Mapping[str, object]:
@@ -131,7 +132,7 @@ class UrlMode:
                 content += f"\n\n📎 {file}"
         fields = stream(stream_id, content, finish=growing.finished, images=images, feedback=feedback)
         if growing.finished and shown.choices:
-            card = cards.card(shown.choices, task_id=shown.by or stream_id, lang=shown.lang)
+            card = choice_card(shown.choices, task_id=shown.by or stream_id, lang=shown.lang)
             return {"msgtype": "stream_with_template_card", "stream": fields, "template_card": card}
         return {"msgtype": "stream", "stream": fields}
 
@@ -139,7 +140,7 @@ class UrlMode:
 
     def writing(self, messages: Sequence[Message]) -> AnswerWriting | None:
         """None: the newest is a tap on a card, which has no stream, and no earlier one has."""
-        streams = [(message.route.get("stream", ""), words.lang_of(message.text)) for message in messages]
+        streams = [(message.route.get("stream", ""), lang_of(message.text)) for message in messages]
         if not any(stream_id for stream_id, _ in streams):
             return None
         *earlier, (newest, lang) = streams
@@ -190,11 +191,11 @@ class UrlMode:
             images=tuple(each.file for each in load.attachments if each not in unsendable),
             choices=load.choices,
             by=reply.key,
-            lang=words.lang_of(load.content),
+            lang=lang_of(load.content),
         )
         if now - growing.opened_at >= POLLED_FOR:
             shown = loaded(growing.text)
-            final = replace(ended_early(shown, words.answered_below(shown.lang)), by="")
+            final = replace(ended_early(shown, answered_below(shown.lang)), by="")
         self._services.growth.grow(name, final.dump(), finished=True)
         return Delivered(platform_id=stream_id) if self._finished_by(reply) else None
 

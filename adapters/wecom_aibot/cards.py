@@ -10,7 +10,7 @@ from adapters.payload import Json, objects, text
 from adapters.payload import at as node
 from adapters.text import Limit
 from adapters.values import Choice
-from adapters.wecom_aibot import words
+from adapters.wecom_aibot.words import please_choose
 
 MOST_BUTTONS = 6
 TITLE = Limit(size=10, measure=len)
@@ -19,13 +19,13 @@ _DONE = "~"
 _PLAIN, _BLUE = 2, 1
 
 
-def card(choices: Sequence[Choice], *, task_id: str, lang: str) -> Mapping[str, object]:
+def choice_card(choices: Sequence[Choice], *, task_id: str, lang: str) -> Mapping[str, object]:
     """A `template_card` below the text that asks. *task_id* is unique for the bot: 128 of 0-9 A-Z a-z _ - @."""
     buttons = [
         {"text": each.title, "style": _BLUE if not place else _PLAIN, "key": f"{each.id}:{each.title}"}
         for place, each in enumerate(choices[:MOST_BUTTONS])
     ]
-    return _card(words.please_choose(lang), buttons, task_id)
+    return _card(please_choose(lang), buttons, task_id)
 
 
 def chosen_card(event: Json) -> Mapping[str, object] | None:
@@ -38,7 +38,7 @@ def chosen_card(event: Json) -> Mapping[str, object] | None:
     return _card(title, [button], text(event, "task_id"))
 
 
-def said(event: Json) -> str:
+def tapped(event: Json) -> str:
     """What the customer says with a tap; "" where that is nothing new: the one button that is left of a card."""
     key = text(event, "event_key")
     if key.startswith(_DONE):

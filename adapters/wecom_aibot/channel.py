@@ -8,9 +8,9 @@ from adapters.channel import Channel, Connection, Download, Finding, Services
 from adapters.surface import Content, Menu, Surface, parts
 from adapters.text import Limit
 from adapters.values import Event, Media, Message, Outcome, Part, Promise, Reply, Request, Response
-from adapters.wecom_aibot import cards
 from adapters.wecom_aibot.by_socket import SocketMode
 from adapters.wecom_aibot.by_url import UrlMode
+from adapters.wecom_aibot.cards import MOST_BUTTONS, TITLE
 from adapters.wecom_aibot.check import callback_findings, connection_findings
 from adapters.wecom_aibot.connection import LongConnection
 from adapters.wecom_aibot.media import Attachments
@@ -28,9 +28,7 @@ class WeComAiBot(Channel[WeComAiBotSettings]):
     dialect = DIALECT
     limit = LIMIT
     surface: ClassVar[Surface] = Surface(
-        buttons=Menu(
-            most=cards.MOST_BUTTONS, title=cards.TITLE, body=Limit(size=LIMIT.size, measure=LIMIT.measure)
-        ),
+        buttons=Menu(most=MOST_BUTTONS, title=TITLE, body=Limit(size=LIMIT.size, measure=LIMIT.measure)),
         attachments=frozenset({"image"}),
         grows=True,
         quotes=True,

@@ -6,8 +6,8 @@ from adapters.channel import Finding, Services
 from adapters.crypto import NEXT_STEP, NotSealed
 from adapters.errors import Malformed
 from adapters.http import MaybeSent, NotSent
-from adapters.wecom_aibot import frames
 from adapters.wecom_aibot.envelope import Callback
+from adapters.wecom_aibot.frames import PING, command
 
 _ECHO = "6180339887498948482"
 
@@ -42,7 +42,7 @@ def _reachable(api_base: str, services: Services) -> Finding:
 def connection_findings(name: str, *, bot_id: str, services: Services) -> Sequence[Finding]:
     """Whether a process holds the connection now. Only it may ask the platform: a second one would throw it out."""
     what = f"long connection of {bot_id}"
-    if services.relay.tell(name, frames.write(frames.PING)):
+    if services.relay.tell(name, command(PING)):
         return (Finding(what=what, ok=True),)
     step = "start `frontdesk connect`; if it runs, compare bot_id and secret with the bot's page in the console"
     return (Finding(what=what, ok=False, next_step=step),)

@@ -39,7 +39,7 @@ class Frame:
         return at(self.body, "stream")
 
 
-def read(raw: str | bytes) -> Frame:
+def read_frame(raw: str | bytes) -> Frame:
     """Raises :class:`~adapters.errors.Malformed`."""
     found = read_object(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw)
     return Frame(
@@ -50,7 +50,7 @@ def read(raw: str | bytes) -> Frame:
     )
 
 
-def write(cmd: str, body: Mapping[str, object] | None = None, *, req_id: str = "") -> str:
+def command(cmd: str, body: Mapping[str, object] | None = None, *, req_id: str = "") -> str:
     """A command. Answers to a callback need its *req_id*; any other gets one of its own."""
     frame: dict[str, object] = {"cmd": cmd, "headers": {"req_id": req_id or f"{cmd}_{uuid4().hex}"}}
     if body is not None:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 
 from adapters.growth import Growth
-from adapters.wecom_aibot import words
 from adapters.wecom_aibot.shown import DIALECT, Shown, clipped
+from adapters.wecom_aibot.words import answered_below
 
 PACE = 0.25
 """Seconds between two writes: nobody reads faster, and the platform asks about once a second."""
@@ -33,6 +33,6 @@ class AnswerWriting:
 
     def end(self) -> None:
         for name, lang in self._earlier:
-            pointer = Shown(content=words.answered_below(lang), lang=lang).dump()
+            pointer = Shown(content=answered_below(lang), lang=lang).dump()
             self._growth.open(name, pointer)  # it may not be there yet: then its first answer is this
             self._growth.grow(name, pointer, finished=True)

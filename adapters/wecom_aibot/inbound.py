@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from adapters.payload import Json, at, objects, text
 from adapters.values import LONGEST_ID, ControlEvent, ConversationId, Event, Media, Message
-from adapters.wecom_aibot import cards
+from adapters.wecom_aibot.cards import tapped
 
 POLL = "stream"
 """The `msgtype` with which the platform asks for the rest of an answer: no message, and never in the inbox."""
@@ -78,7 +78,7 @@ class Inbound:
         name = text(body, "event", "eventtype")
         at_ = _time(text(body, "create_time"), received_at)
         if name == "template_card_event" and conversation and _usable(text(body, "msgid")):
-            said = cards.said(at(body, "event", name))
+            said = tapped(at(body, "event", name))
             if said:
                 return self._message(body, conversation, name, said, received_at, req_id)
         known = name in KNOWN_EVENTS

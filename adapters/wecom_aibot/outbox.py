@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from adapters.payload import at, text
 from adapters.shared import Errand
-from adapters.wecom_aibot.frames import Frame, read
+from adapters.wecom_aibot.frames import Frame, read_frame
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Outbox:
 
     def put(self, errand: Errand) -> None:
         """Takes the place of updates of the same stream that have not gone out yet: each shows the whole text."""
-        frame = read(errand.frame)
+        frame = read_frame(errand.frame)
         with self._guard:
             lane = self._lanes.setdefault(frame.req_id, _Lane())
             if stream_id := text(frame.stream, "id"):

@@ -11,7 +11,7 @@ from datetime import timedelta
 from adapters.shared import Bucket
 
 
-def writing(channel: str, chat: str) -> Sequence[Bucket]:
+def for_message(channel: str, chat: str) -> Sequence[Bucket]:
     """What any message to *chat* takes: 10 + 60/3 a minute, 100 + 3600/4 an hour."""
     return (
         Bucket(name=f"{channel}:aibot:{chat}:minute", every=timedelta(seconds=3), burst=10),
@@ -19,14 +19,14 @@ def writing(channel: str, chat: str) -> Sequence[Bucket]:
     )
 
 
-def showing(channel: str, chat: str) -> Sequence[Bucket]:
+def for_update(channel: str, chat: str) -> Sequence[Bucket]:
     """What an update of a growing answer takes besides, so that the answers themselves always have room."""
     return (
-        *writing(channel, chat),
+        *for_message(channel, chat),
         Bucket(name=f"{channel}:aibot:{chat}:shown", every=timedelta(seconds=5), burst=3),
     )
 
 
-def uploading(channel: str) -> Sequence[Bucket]:
+def for_upload(channel: str) -> Sequence[Bucket]:
     """30 files a minute and 1,000 an hour."""
-    return writing(channel, "~uploads")
+    return for_message(channel, "~uploads")

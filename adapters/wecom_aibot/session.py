@@ -15,7 +15,18 @@ from adapters.errors import Malformed
 from adapters.payload import Json, at, text
 from adapters.shared import Errand
 from adapters.values import Event
-from adapters.wecom_aibot import cards, frames
+from adapters.wecom_aibot.cards import chosen_card
+from adapters.wecom_aibot.frames import (
+    EVENT,
+    MESSAGE,
+    PING,
+    SUBSCRIBE,
+    UPDATE_CARD,
+    WELCOME,
+    Frame,
+    command,
+    read_frame,
+)
 from adapters.wecom_aibot.inbound import Inbound
 from adapters.wecom_aibot.outbox import Outbox
 from adapters.wecom_aibot.settings import WeComAiBotSettings
@@ -66,6 +77,8 @@ class Session:
         self._ping_at = 0.0
 
     def run(self, stop: threading.Event) -> End:
+        if stop.is_set():  # while it was opened: to subscribe now could throw another process's out
+            return End.STOPPED
         if not self._subscribed():
             return self._end
         self._take(FIRST_TAKE)  # from now on workers know that somebody is here, before their messages are
@@ -80,12 +93,12 @@ class Session:
 
     def _subscribed(self) -> bool:
         secret = self._settings.secret.get_secret_value() if self._settings.secret else ""
-        command = frames.write(frames.SUBSCRIBE, {"bot_id": self._settings.bot_id, "secret": secret})
-        asked = frames.read(command).req_id
+        subscription = command(SUBSCRIBE, {"bot_id": self._settings.bot_id, "secret": secret})
+        asked = read_frame(subscription).req_id
         deadline = time.monotonic() + self._timing.ack.total_seconds()
         try:
-            self._socket.send(command)
-            while (answer := frames.read(self._socket.recv(timeout=deadline - time.monotonic()))).req_id != asked:
+            self._socket.send(subscription)
+            while (answer := read_frame(self._socket.recv(timeout=deadline - time.monotonic()))).req_id != asked:
                 continue
         except (ConnectionClosed, TimeoutError, Malformed):
             return False
@@ -120,11 +133,11 @@ class Session:
             self._over.set()
             return
         self._pings += 1
-        self._say(frames.write(frames.PING))
+        self._say(command(PING))
 
     def _say(self, frame: str) -> None:
         """What cannot be said any more is not answered: whoever waits for it knows nothing, rightly."""
-        self._watch.said(frames.read(frame), self._services.now())
+        self._watch.said(read_frame(frame), self._services.now())
         try:
             self._socket.send(frame)
         except ConnectionClosed:
@@ -144,28 +157,28 @@ class Session:
             self._over.set()  # whatever ended the reading: a connection that nobody reads is none
 
     def _frame(self, raw: str) -> None:
-        frame = frames.read(raw)
-        if frame.cmd in (frames.MESSAGE, frames.EVENT):
+        frame = read_frame(raw)
+        if frame.cmd in (MESSAGE, EVENT):
             self._called(frame, self._services.now())
         elif not frame.cmd and frame.errcode:
             self._answered(frame, raw)
 
-    def _answered(self, frame: frames.Frame, raw: str) -> None:
-        if frame.req_id.startswith(f"{frames.PING}_"):
+    def _answered(self, frame: Frame, raw: str) -> None:
+        if frame.req_id.startswith(f"{PING}_"):
             self._pings = 0
             return
         self._outbox.acknowledged(frame.req_id, raw)
         if frame.errcode == NOT_SUBSCRIBED:
             self._over.set()
 
-    def _called(self, frame: frames.Frame, now: datetime) -> None:
+    def _called(self, frame: Frame, now: datetime) -> None:
         kind = text(frame.body, "event", "eventtype")
         if kind == "disconnected_event":
             self._end = End.REPLACED
             self._over.set()
         elif kind == "enter_chat" and self._settings.welcome.strip():
             content = {"msgtype": "text", "text": {"content": self._settings.welcome}}
-            self._say(frames.write(frames.WELCOME, content, req_id=frame.req_id))
+            self._say(command(WELCOME, content, req_id=frame.req_id))
         elif kind == "template_card_event":
             self._update_card(frame.req_id, at(frame.body, "event", kind))
         event = self._inbound.event(frame.body, received_at=now, req_id=frame.req_id)
@@ -173,6 +186,6 @@ class Session:
             self._put(event)
 
     def _update_card(self, req_id: str, event: Json) -> None:
-        if card := cards.chosen_card(event):
+        if card := chosen_card(event):
             content = {"response_type": "update_template_card", "template_card": card}
-            self._say(frames.write(frames.UPDATE_CARD, content, req_id=req_id))
+            self._say(command(UPDATE_CARD, content, req_id=req_id))

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from adapters.payload import Json, text
 from adapters.values import Refused, Unknown
 from adapters.wecom.api import Result
-from adapters.wecom_aibot import frames
+from adapters.wecom_aibot.frames import UPLOAD_BEGIN, UPLOAD_CHUNK, UPLOAD_END, command
 
 CHUNK = 512 * 1024
 """Bytes before base64."""
@@ -27,20 +27,20 @@ def upload(file: str, content: bytes, ask: Ask) -> str | Refused | Unknown:
         "total_chunks": len(pieces),
         "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
     }
-    begun = _asked(ask, frames.UPLOAD_BEGIN, begin, "upload_id")
+    begun = _asked(ask, UPLOAD_BEGIN, begin, "upload_id")
     if not isinstance(begun, str):
         return begun
     for index, piece in enumerate(pieces):
         chunk = {"upload_id": begun, "chunk_index": index, "base64_data": base64.b64encode(piece).decode()}
-        result = ask(frames.write(frames.UPLOAD_CHUNK, chunk))
+        result = ask(command(UPLOAD_CHUNK, chunk))
         if isinstance(result, Refused | Unknown):
             return result
-    return _asked(ask, frames.UPLOAD_END, {"upload_id": begun}, "media_id")
+    return _asked(ask, UPLOAD_END, {"upload_id": begun}, "media_id")
 
 
 def _asked(ask: Ask, cmd: str, body: Mapping[str, object], field: str) -> str | Refused | Unknown:
     """The *field* of the answer. Whether it stands in a body of its own is not said: either place will do."""
-    result = ask(frames.write(cmd, body))
+    result = ask(command(cmd, body))
     if isinstance(result, Refused | Unknown):
         return result
     return _found(result, field) or Unknown(reason=f"the platform's answer to {cmd} has no {field}")

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from adapters.growth import Growth
 from adapters.payload import at, text
-from adapters.wecom_aibot import words
-from adapters.wecom_aibot.frames import RESPOND, Frame, write
+from adapters.wecom_aibot.frames import RESPOND, Frame, command
 from adapters.wecom_aibot.names import Names
 from adapters.wecom_aibot.shown import Shown, ended_early, stream
+from adapters.wecom_aibot.words import lang_of, still_working
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Watch:
                 del self._open[name]
         for stream_id, each in late.items():
             shown = Shown(content=each.content)
-            ended = ended_early(shown, words.still_working(words.lang_of(each.content)))
+            ended = ended_early(shown, still_working(lang_of(each.content)))
             if self._growth.grow(self._names.answer(stream_id), ended.dump(), finished=True):
                 fields = stream(stream_id, ended.content, finish=True)
-                yield write(RESPOND, {"msgtype": "stream", "stream": fields}, req_id=each.req_id)
+                yield command(RESPOND, {"msgtype": "stream", "stream": fields}, req_id=each.req_id)

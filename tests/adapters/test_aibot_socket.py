@@ -3,16 +3,28 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from adapters.errors import NotKept
 from adapters.files import MemoryFiles
 from adapters.surface import Content
-from adapters.values import Action, Attachment, Choice, ControlEvent, Delivered, Message, Outcome, Refused, Unknown
+from adapters.values import (
+    Action,
+    Attachment,
+    Choice,
+    ControlEvent,
+    Delivered,
+    Event,
+    Message,
+    Outcome,
+    Refused,
+    Unknown,
+)
 from adapters.wecom_aibot import by_socket
 from tests.adapters.aibot_kit import Desk, inner, reply_to
 from tests.adapters.aibot_socket import QUICK, SECRET, Inbox, Platform, connected, desk_at, frame_body
@@ -97,6 +109,26 @@ def test_what_the_desk_cannot_keep_is_offered_until_it_can(platform: Platform) -
         inbox.closed.clear()
         eventually(lambda: len(inbox.messages()) == 2)
     assert [message.id for message in inbox.messages()] == ["M1", "M2"]
+
+
+def test_a_conversation_that_cannot_be_kept_holds_up_no_other(platform: Platform) -> None:
+    class Picky(Inbox):
+        def receive(self, events: Sequence[Event]) -> None:
+            if self.closed.is_set() and any(isinstance(e, Message) and e.sender == "flood" for e in events):
+                raise NotKept("a mailbox is full")
+            self.events += events
+
+    inbox = Picky()
+    inbox.closed.set()
+    with connected(desk_at(platform), inbox):
+        for number in range(3):
+            platform.call(frame_body(msgid=f"F{number}", **{"from": {"userid": "flood"}}))
+            platform.call(frame_body(msgid=f"M{number}"))
+        eventually(lambda: len(inbox.messages()) == 3)
+        assert {message.sender for message in inbox.messages()} == {"zhangsan"}
+        inbox.closed.clear()
+        eventually(lambda: len(inbox.messages()) == 6)
+    assert [message.id for message in inbox.messages()] == ["M0", "M1", "M2", "F0", "F1", "F2"]
 
 
 def test_whoever_opens_the_chat_is_welcomed_at_once(platform: Platform) -> None:
