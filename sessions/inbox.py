@@ -2,8 +2,8 @@
 
 Two implementations pass one contract suite: :class:`sessions.engine.RedisInbox` and the in-memory twin
 :class:`sessions.memory.MemoryInbox`. Every method is one atomic change (one Lua script in Redis); every method
-after `claim` first checks that the lease is still its own and raises :class:`~sessions.errors.LeaseLost` otherwise.
-All may raise :class:`~sessions.errors.StoreDown`.
+that acts for a lease first checks that the lease is still its own and raises
+:class:`~sessions.errors.LeaseLost` otherwise. All may raise :class:`~sessions.errors.StoreDown`.
 """
 
 from collections.abc import Mapping, Sequence

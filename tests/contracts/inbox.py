@@ -1,8 +1,9 @@
 """What every inbox promises. An implementation inherits :class:`InboxContract` and gives `make_desk`."""
 
 from tests.contracts.inbox_accepting import AcceptingContract
+from tests.contracts.inbox_adopting import AdoptContract
 from tests.contracts.inbox_conversations import ConversationContract
-from tests.contracts.inbox_owners import AdoptContract, PauseContract
+from tests.contracts.inbox_owners import PauseContract
 from tests.contracts.inbox_pages import PageContract
 from tests.contracts.inbox_parking import DeadLetterContract, LaterContract
 from tests.contracts.inbox_statuses import StatusContract

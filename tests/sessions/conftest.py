@@ -1,13 +1,20 @@
-"""A second server, where there is one."""
+"""A second server, where there is one, and a way on which answers are lost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from sessions.embedded import EmbeddedRedis, find_server
+from sessions.errors import StoreDown
+from sessions.scripts import ALL
 from sessions.store import RedisStore
+from tests.contracts.inbox_kit import assert_invariant
+from tests.sessions.desks import Lossy, RedisDesk
+from tests.sessions.proxy import Proxy
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +38,30 @@ def wheels_store(wheels_server: str) -> Iterator[RedisStore]:
     with closing(RedisStore.open(wheels_server, patience=timedelta(seconds=5), connections=64)) as store:
         store.command("FLUSHALL")
         yield store
+
+
+@pytest.fixture
+def proxy(redis_server: str, redis_store: RedisStore) -> Iterator[Proxy]:
+    with Proxy(Path(urlsplit(redis_server).path)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def lossy(proxy: Proxy, redis_store: RedisStore) -> Iterator[Lossy]:
+    """A desk behind the proxy, and a way to make a call whose answer is lost."""
+    store = RedisStore.open(proxy.url, patience=timedelta(seconds=5), connections=1)
+    for script in ALL:  # else the answer that is lost might be the one that asks for the script
+        store.command("SCRIPT", "LOAD", script.text)
+
+    def losing(call: Callable[[], object]) -> None:
+        store.ping()  # connected, so that the answer that is lost is the call's
+        before = proxy.lost
+        proxy.lose_next_answer()
+        with pytest.raises(StoreDown):
+            call()
+        assert proxy.lost == before + 1
+
+    with closing(store):
+        desk = RedisDesk(store)
+        yield desk, losing
+        assert_invariant(desk)

@@ -1,7 +1,7 @@
 """The two desks that the inbox's tests run on."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from adapters.values import ConversationId
@@ -114,3 +114,7 @@ class RedisDesk:
                 self.store.run_all([Call(MAKE_GROUP, [shard.ready], [])])
                 for entry, consumer, *_ in self.store.command("XPENDING", shard.ready, GROUP, "-", "+", 1000):
                     self.store.command("XCLAIM", shard.ready, GROUP, consumer, 0, entry, "IDLE", day, "JUSTID")
+
+
+Lossy = tuple[RedisDesk, Callable[[Callable[[], object]], None]]
+"""A desk, and a way to make a call of it whose answer is lost."""

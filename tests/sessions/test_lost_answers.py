@@ -1,30 +1,22 @@
 """Every command may run while its answer is lost. The effect must be there once, whatever the caller does next."""
 
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
 
-from adapters.values import Token
-from sessions.alarms import RedisAlarms
 from sessions.codec import dump_message
-from sessions.errors import LeaseLost, StoreDown
-from sessions.growth import RedisGrowth
+from sessions.errors import LeaseLost
 from sessions.inbox import PartState, Verdict
-from sessions.leader import Leader
-from sessions.scripts import ALL, REDRIVE
+from sessions.scripts import REDRIVE
 from sessions.store import RedisStore
-from sessions.tokens import RedisTokenStore
 from tests.contracts.inbox_kit import (
     AT_ONCE,
     HORIZON,
     SHORT,
     answer,
-    assert_invariant,
     claim_one,
     conversation,
     exchange,
@@ -37,37 +29,8 @@ from tests.contracts.inbox_kit import (
     take_one,
 )
 from tests.contracts.schedule import remind
-from tests.sessions.desks import RedisDesk
+from tests.sessions.desks import Lossy
 from tests.sessions.proxy import Proxy
-
-Lossy = tuple[RedisDesk, Callable[[Callable[[], object]], None]]
-
-
-@pytest.fixture
-def proxy(redis_server: str, redis_store: RedisStore) -> Iterator[Proxy]:
-    with Proxy(Path(urlsplit(redis_server).path)) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def lossy(proxy: Proxy, redis_store: RedisStore) -> Iterator[Lossy]:
-    """A desk behind the proxy, and a way to make a call whose answer is lost."""
-    store = RedisStore.open(proxy.url, patience=timedelta(seconds=5), connections=1)
-    for script in ALL:  # else the answer that is lost might be the one that asks for the script
-        store.command("SCRIPT", "LOAD", script.text)
-
-    def losing(call: Callable[[], object]) -> None:
-        store.ping()  # connected, so that the answer that is lost is the call's
-        before = proxy.lost
-        proxy.lose_next_answer()
-        with pytest.raises(StoreDown):
-            call()
-        assert proxy.lost == before + 1
-
-    with closing(store):
-        desk = RedisDesk(store)
-        yield desk, losing
-        assert_invariant(desk)
 
 
 def test_the_clients_own_retries_would_double(proxy: Proxy, redis_store: RedisStore) -> None:
@@ -281,48 +244,3 @@ def test_pause_adopt_and_resume(lossy: Lossy) -> None:
     losing(lambda: inbox.resume(bob))
     inbox.postpone(turn.lease, AT_ONCE, reason="busy")
     assert claim_one(inbox).paused is False
-
-
-def test_a_leader(lossy: Lossy) -> None:
-    desk, losing = lossy
-    one, two = Leader(desk.store, "socket"), Leader(desk.store, "socket")
-    losing(one.acquire)
-    assert (two.acquire(), one.acquire()) == (False, True)
-    losing(one.renew)
-    assert one.renew() is True
-    losing(one.release)
-    one.release()
-    assert two.acquire() is True
-
-
-def test_alarms(lossy: Lossy) -> None:
-    desk, losing = lossy
-    alarms = RedisAlarms(desk.store)
-    losing(lambda: alarms.raise_("shop", "blocked", probe_after=timedelta(milliseconds=1)))
-    desk.pass_time(timedelta(milliseconds=2))
-    losing(lambda: alarms.may_try("shop"))  # the try that this one had is nobody's; the next is as soon as any
-    desk.pass_time(timedelta(milliseconds=2))
-    assert alarms.may_try("shop") == AT_ONCE
-    losing(lambda: alarms.clear("shop"))
-    assert (alarms.clear("shop"), dict(alarms.current())) == (False, {})
-
-
-def test_an_answer_that_grows(lossy: Lossy) -> None:
-    desk, losing = lossy
-    growth = RedisGrowth(desk.store)
-    losing(lambda: growth.open("s1", "first"))
-    assert growth.open("s1", "second").text == "first"
-    losing(lambda: growth.grow("s1", "done", finished=True))
-    assert growth.grow("s1", "other", finished=True) is False
-    found = growth.read("s1")
-    assert found is not None
-    assert (found.text, found.finished) == ("done", True)
-
-
-def test_a_swapped_token(lossy: Lossy) -> None:
-    desk, losing = lossy
-    tokens = RedisTokenStore(desk.store)
-    first = Token(value="first", expires_at=datetime.now(UTC))
-    losing(lambda: tokens.swap("shop", stale=None, fresh=first))
-    assert not tokens.swap("shop", stale=None, fresh=Token(value="second", expires_at=first.expires_at))
-    assert tokens.load("shop") == first

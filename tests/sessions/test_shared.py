@@ -1,5 +1,8 @@
 """What all processes share keeps its contracts, in Redis and in memory, and what only Redis can show."""
 
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -12,6 +15,8 @@ from adapters.growth import Growth, MemoryGrowth
 from adapters.meter import MemoryMeter, Meter
 from adapters.throttle import MemoryThrottle, Throttle
 from sessions.alarms import Alarms, MemoryAlarms, RedisAlarms
+from sessions.embedded import EmbeddedRedis
+from sessions.errors import StoreDown
 from sessions.growth import RedisGrowth
 from sessions.leader import Leader, Leadership, MemoryLeader
 from sessions.limits import GROWN_FOR, METERED_FOR
@@ -172,6 +177,33 @@ def test_an_answer_that_grows_can_be_read_for_an_hour(redis_store: RedisStore) -
     growth.open("s1")
     growth.grow("s1", "hello")
     assert GROWN_FOR - timedelta(minutes=1) < left(redis_store, "fd:{*}:growth:*") <= GROWN_FOR
+
+
+def test_what_is_shared_survives_the_server_being_killed(tmp_path: Path) -> None:
+    server, hour = EmbeddedRedis(tmp_path), timedelta(hours=1)
+    try:
+        with closing(RedisStore.open(server.start(), patience=timedelta(seconds=5), connections=2)) as store:
+            one, two = Leader(store, "socket", hour), Leader(store, "socket", hour)
+            alarms, growth, throttle = RedisAlarms(store), RedisGrowth(store), RedisThrottle(store)
+            one.acquire()
+            alarms.raise_("shop", "blocked", probe_after=hour)
+            before = alarms.current()
+            growth.open("s1")
+            growth.grow("s1", "hello", finished=True)
+            throttle.take([bucket(every=hour)])
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            while server.alive():
+                time.sleep(0.01)
+            for call in (one.renew, alarms.current, lambda: growth.read("s1")):
+                with pytest.raises(StoreDown):
+                    call()
+            server.start()
+            assert (two.acquire(), one.renew(), alarms.current()) == (False, True, before)
+            assert growth.grow("s1", "other") is False
+            assert throttle.take([bucket(every=hour)]) > timedelta()
+    finally:
+        server.stop()
 
 
 def test_a_months_counts_are_kept_for_some_months(redis_store: RedisStore) -> None:
