@@ -16,7 +16,7 @@ from adapters.hosts import allowed
 from adapters.http import HttpAnswer, MaybeSent, NotSent, TooLarge
 from adapters.payload import Json, text
 from adapters.sniffing import plausible, sniff
-from adapters.values import Action, Media, Unknown
+from adapters.values import Media, Unknown
 from adapters.whatsapp.graph import Graph
 from adapters.whatsapp.settings import WhatsAppSettings
 from adapters.whatsapp.verdict import refusal
@@ -24,6 +24,8 @@ from adapters.whatsapp.verdict import refusal
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _HEX = re.compile(r"[0-9A-Fa-f]{64}")
 _REDIRECTS = 3
+_GONE = frozenset({"33", "100"})
+"""Of an object's address: there is none of this id (any more)."""
 
 
 class Downloads:
@@ -57,10 +59,10 @@ class Downloads:
         failed = refusal(answer, self._now())
         if isinstance(failed, Unknown):
             raise MaybeSent(failed.reason)
-        if failed and (failed.account or failed.action in (Action.RETRY, Action.TOKEN)):
+        if failed and failed.code not in _GONE and (failed.account or not failed.permanent):
             raise NotSent(failed.reason)
         if failed:
-            raise MediaLost(f"the attachment is not there any more ({failed.reason})")
+            raise MediaLost(f"the attachment is not there any more, or another number's (code {failed.code})")
         return answer.json
 
     def _loaded(self, url: str) -> HttpAnswer:
