@@ -9,8 +9,12 @@ from bot.sandbox import shop
 from bot.sandbox.dingtalk import DingTalkPlatform
 from bot.sandbox.feishu import FeishuPlatform
 from bot.sandbox.telegram import TelegramPlatform
-from bot.sandbox.wecom import WeComPlatform
+from bot.sandbox.wecom import WeComAiBotPlatform, WeComKfPlatform, WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform
+
+WELCOME = "您好，这里是示例商店，有什么可以帮您？\nHello, this is the Example Shop. How can I help you?"
+CHOICE_TEMPLATE = "sandbox-choices.schema"
+"""The simulated DingTalk draws every template."""
 
 
 def config(sandbox_url: str, *, company_name: str = "Example Shop") -> dict[str, Any]:
@@ -18,6 +22,7 @@ def config(sandbox_url: str, *, company_name: str = "Example Shop") -> dict[str,
     base = sandbox_url.rstrip("/")
     whatsapp, wecom, dingtalk = WhatsAppPlatform(), WeComPlatform(), DingTalkPlatform()
     feishu, telegram = FeishuPlatform(), TelegramPlatform()
+    aibot, kf = WeComAiBotPlatform(), WeComKfPlatform()
     return {
         "assistants": {"default": {"company_name": company_name, "tools": ["order_status", "set_reminder"]}},
         "tools": {"order_status": order_status(f"{base}/shop"), "set_reminder": {"builtin": "set_reminder"}},
@@ -38,6 +43,26 @@ def config(sandbox_url: str, *, company_name: str = "Example Shop") -> dict[str,
                 "token": wecom.token,
                 "encoding_aes_key": wecom.encoding_aes_key,
                 "api_base": f"{base}/wecom",
+                "welcome": WELCOME,
+            },
+            "wecom-aibot": {
+                "platform": "wecom-aibot",
+                "bot_id": aibot.bot_id,
+                "token": aibot.token,
+                "encoding_aes_key": aibot.encoding_aes_key,
+                "bot_name": "Frontdesk",
+                "api_base": f"{base}/wecom-aibot",
+                "welcome": WELCOME,
+            },
+            "wecom-kf": {
+                "platform": "wecom-kf",
+                "corp_id": kf.corp_id,
+                "secret": kf.secret,
+                "token": kf.token,
+                "encoding_aes_key": kf.encoding_aes_key,
+                "open_kfid": kf.open_kfid,
+                "api_base": f"{base}/wecom-kf",
+                "welcome": WELCOME,
             },
             "dingtalk": {
                 "platform": "dingtalk",
@@ -45,6 +70,11 @@ def config(sandbox_url: str, *, company_name: str = "Example Shop") -> dict[str,
                 "client_secret": dingtalk.client_secret,
                 "corp_id": dingtalk.corp_id,
                 "mode": "http",
+                "choice_template_id": CHOICE_TEMPLATE,
+                "card_route_key": "frontdesk",
+                "card_secret": dingtalk.card_secret,
+                "token": dingtalk.event_token,
+                "aes_key": dingtalk.event_aes_key,
                 "api_base": f"{base}/dingtalk",
                 "oapi_base": f"{base}/dingtalk",
             },

@@ -18,7 +18,7 @@ KEPT = (
 PATIENCE = (2, 12)
 """Seconds to connect, and between two pieces of an answer: live events beat every 2 s, a webhook may take 10 s."""
 LARGEST_BODY = 1024 * 1024
-PATHS = re.compile(r"(?:\w+\.\w+|_sim/(?:\w+/\w+)?)?")
+PATHS = re.compile(r"(?:\w+\.\w+|_sim/(?:[\w-]+/\w+)?)?")
 """The page's files and the control interface. Nothing with dots to climb out: the HTTP client would follow them."""
 
 

@@ -2,7 +2,8 @@
 
 | path | what |
 |---|---|
-| /whatsapp /wecom /dingtalk /feishu /telegram | what a bot calls: its `api_base` (DingTalk: `oapi_base` too) |
+| /whatsapp /wecom /wecom-aibot /wecom-kf | what a bot calls: its `api_base` |
+| /dingtalk /feishu /telegram | the same (DingTalk: `oapi_base` too) |
 | /shop | what the example's tools call (:mod:`bot.sandbox.shop`) |
 | /sandbox/ | the page |
 | /_sim/ | GET: the state of every platform |
@@ -33,7 +34,7 @@ from bot.sandbox.simulator import control
 from bot.sandbox.simulator.platform import Platform
 from bot.sandbox.simulator.serving import Answer, Incoming, Server, answer_json
 from bot.sandbox.telegram import TelegramPlatform
-from bot.sandbox.wecom import WeComPlatform
+from bot.sandbox.wecom import WeComAiBotPlatform, WeComKfPlatform, WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform
 
 PAGE_HEADERS = {
@@ -56,6 +57,8 @@ class Sandbox:
         self.platforms: Mapping[str, Platform[Any]] = {
             "whatsapp": whatsapp,
             "wecom": WeComPlatform(webhook_url=f"{bot}/webhooks/wecom", strangers=False),
+            "wecom-aibot": WeComAiBotPlatform(webhook_url=f"{bot}/webhooks/wecom-aibot", strangers=False),
+            "wecom-kf": WeComKfPlatform(webhook_url=f"{bot}/webhooks/wecom-kf", strangers=False),
             "dingtalk": DingTalkPlatform(webhook_url=f"{bot}/webhooks/dingtalk", strangers=False),
             "feishu": FeishuPlatform(webhook_url=f"{bot}/webhooks/feishu", strangers=False),
             "telegram": TelegramPlatform(webhook_url=f"{bot}/webhooks/telegram", strangers=False),

@@ -54,6 +54,17 @@ SETTINGS: Mapping[str, type] = {
     "batch": int,
     "batch_shape": str,
     "streams": bool,
+    "connects": bool,
+    "workbench": bool,
+    "same_envelope": bool,
+    "literal_plus": bool,
+    "json_envelope": bool,
+    "names_account": bool,
+    "late_failures": bool,
+    "page_limit": int,
+    "blank_pages": int,
+    "lost_notices": int,
+    "deliveries": int,
 }
 
 

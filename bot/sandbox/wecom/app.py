@@ -1,69 +1,62 @@
-"""A WeCom (企业微信) self-built app as a bot meets it (WeCom sheet §1 to §3, §9).
+"""A WeCom (企业微信) self-built app as a bot meets it (WeCom sheet §1 to §3, §7, §9).
 
-Encrypted callbacks with a five-second limit and three deliveries; tokens; `message/send` with everything that the
-real one does without a word: cuts at 2,048 bytes, swallows identical requests, drops what is over a rate.
+Encrypted callbacks with a five-second limit and three deliveries; tokens and trusted addresses; `message/send`,
+cards, media, and what the bot answers within a callback.
 """
 
-import hashlib
-import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
-from bot.sandbox.simulator.envelope import Envelope, cdata
+from bot.sandbox.simulator.calls import Exchange, Route, route
+from bot.sandbox.simulator.courier import Heard
+from bot.sandbox.simulator.envelope import cdata
 from bot.sandbox.simulator.faults import Fault
 from bot.sandbox.simulator.journal import Delivery, Said, SentMessage
-from bot.sandbox.simulator.limits import Bucket
-from bot.sandbox.simulator.platform import Exchange, Platform, Post, Refusal, Route, member, route
-from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
+from bot.sandbox.simulator.media import PNG
+from bot.sandbox.simulator.platform import Post
+from bot.sandbox.simulator.serving import Answer, answer_json
+from bot.sandbox.wecom import cards, passive
+from bot.sandbox.wecom.access import Access
+from bot.sandbox.wecom.callbacks import Callbacks, Clear, xml
+from bot.sandbox.wecom.errors import errcode, ok, refusal
+from bot.sandbox.wecom.group_robot import GroupRobot
+from bot.sandbox.wecom.media import Media
+from bot.sandbox.wecom.sends import Sends
 
-LARGEST_TEXT = 2048
-"""Bytes of UTF-8; what is over is cut silently (§3.3)."""
-TOKEN_LIFE = timedelta(seconds=7200)
-LONGEST_CHECK = 4 * 3600
-DELIVERIES = 3
-"""Whether it is three or four in all is not documented; a log shows three (§1.5)."""
-
-
-ESCAPED = re.compile(rb"(?<!\\)(?:\\\\)*\\u(?!00[01])")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberMessage:
-    """A member's text; the XML is the same for every delivery, the envelope is not."""
-
-    message_id: str
-    xml: str
+AMR = b"#!AMR\n" + bytes(32)
+MP4 = bytes(4) + b"ftypisom" + bytes(64)
+FILES: Mapping[str, tuple[bytes, str, str]] = {
+    "image": (PNG, "image/png", "photo.png"),
+    "voice": (AMR, "audio/amr", "voice.amr"),
+    "video": (MP4, "video/mp4", "clip.mp4"),
+}
 
 
-def errcode(code: int, message: str, peer: str = "127.0.0.1", **more: Any) -> dict[str, Any]:
-    """An answer's body; HTTP is always 200 (§3)."""
-    hint = f"hint: [{secrets.randbelow(10**19)}], from ip: {peer}"
-    told = (
-        message
-        if code == 0
-        else f"{message}, {hint}, more info at https://open.work.weixin.qq.com/devtool/query?e={code}"
-    )
-    return {"errcode": code, "errmsg": told, **more}
-
-
-def refusal(code: int, message: str, peer: str = "127.0.0.1") -> Refusal:
-    return Refusal(answer_json(errcode(code, message, peer)), f"{code}: {message}")
-
-
-class WeComPlatform(Platform[MemberMessage]):
+class WeComPlatform(Callbacks):
     """One corporation with one app. A *user* is a userid; WeCom compares those without case."""
 
     name = "wecom"
-    patience = timedelta(seconds=5)
     presets: ClassVar[Mapping[str, tuple[str, Fault]]] = {
         "lost": ("send", Fault(cut_after_accept=True)),
         "busy": ("send", Fault(status=200, json=errcode(-1, "system busy"))),
         "rate": ("send", Fault(status=200, json=errcode(45033, "api concurrent out of limit"))),
         "slow": ("send", Fault(delay=timedelta(seconds=5))),
+        "edge": ("send", Fault(status=502, text="<html><body>502 Bad Gateway</body></html>")),
+    }
+    kinds: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "image": {},
+        "voice": {},
+        "video": {},
+        "location": {"latitude": 23.134, "longitude": 113.358, "label": "广州市海珠区"},
+        "link": {"title": "订单", "url": "https://example.com/orders/1"},
+        "enter_agent": {},
+        "subscribe": {},
+        "unsubscribe": {},
+        "click": {"key": "menu-1"},
+        "inactive_alert": {},
+        "file": {},
     }
 
     def __init__(
@@ -77,27 +70,50 @@ class WeComPlatform(Platform[MemberMessage]):
         webhook_url: str = "",
         strangers: bool = True,
     ) -> None:
-        super().__init__(webhook_url=webhook_url, strangers=strangers)
+        super().__init__(
+            token=token,
+            encoding_aes_key=encoding_aes_key,
+            receive_id=corp_id,
+            webhook_url=webhook_url,
+            strangers=strangers,
+        )
         self.corp_id = corp_id
         self.agent_id = agent_id
         self.secret = secret
-        self.token = token
-        self.encoding_aes_key = encoding_aes_key
-        self.token_life = TOKEN_LIFE
-        self.trusted_ip = True
+        self.workbench = False
+        """Whether members read in WeChat's workbench: text only, cut at 20 bytes (§3.3)."""
+        self.json_envelope = False
+        """Whether the callback's outer body is JSON, as a sample has it (§1.3)."""
+        self.members: dict[str, str] = {}
+        self.access = Access(corp_id, secret, self.clock.now)
+        self.media = Media(self.shelf, self.access.check, self.clock.now)
+        self.sends = Sends(self)
+        self.group_robot = GroupRobot("sandbox-robot-key", self.media, self.journal, self.clock.now)
+        self._from: dict[str, tuple[str, str]] = {}
+
+    @property
+    def trusted_ip(self) -> bool:
         """False: every call but gettoken is refused with 60020 (§3.2)."""
-        self._access_token = ""
-        self._expires: datetime | None = None
-        self._expired: set[str] = set()
-        self._members: dict[str, str] = {}
-        self._requests: dict[str, tuple[datetime, str]] = {}
-        self._rates: dict[str, Bucket] = {}
+        return self.access.trusted_ip
+
+    @trusted_ip.setter
+    def trusted_ip(self, trusted: bool) -> None:
+        self.access.trusted_ip = trusted
+
+    @property
+    def token_life(self) -> timedelta:
+        return self.access.life
+
+    @token_life.setter
+    def token_life(self, life: timedelta) -> None:
+        self.access.life = life
 
     def routes(self) -> Sequence[Route]:
         return (
-            route("GET", r"/cgi-bin/gettoken", "token", self._on_gettoken),
-            route("POST", r"/cgi-bin/message/send", "send", self._on_send),
-            route("GET", r"/cgi-bin/getcallbackip", "getcallbackip", self._on_callback_ip),
+            *self.access.routes(),
+            *self.sends.routes(),
+            *self.media.routes(),
+            *self.group_robot.routes(),
             route("GET", r"/cgi-bin/agent/get", "agent", self._on_agent),
         )
 
@@ -105,13 +121,7 @@ class WeComPlatform(Platform[MemberMessage]):
         return answer_json(errcode(40066, "invalid url"))
 
     def forget_tokens(self) -> None:
-        """The current token becomes invalid early: 40014 for it, a new one from gettoken."""
-        with self._guard:
-            self._access_token = ""
-
-    def again_after(self, attempt: int) -> timedelta | None:
-        """At once: the platform waited its five seconds already (§1.5)."""
-        return timedelta() if attempt < DELIVERIES else None
+        self.access.forget()
 
     def customers(self) -> Sequence[Mapping[str, str]]:
         return (
@@ -123,190 +133,106 @@ class WeComPlatform(Platform[MemberMessage]):
 
     def say(self, text: str, *, user: str = "ZhangWei", name: str = "", message_id: str | None = None) -> Delivery:
         """Posts one encrypted text message; *message_id* is the MsgId, a 64-bit number."""
+        return self._member(user, name, "text", {"Content": text}, text, message_id)
+
+    def write(self, kind: str, *, user: str = "", **fields: Any) -> Delivery:
+        user, given = user or "ZhangWei", {**self.kinds[kind], **fields}
+        if kind in FILES:
+            id_ = self.media.keep(*FILES[kind])
+            more: dict[str, Any] = {"MediaId": id_}
+            more |= {"image": {"PicUrl": "https://wework.qpic.cn/0"}, "voice": {"Format": "amr"}}.get(kind, {})
+            return self._member(user, "", kind, more, "", None, media=id_)
+        if kind == "location":
+            where = {"Location_X": str(given["latitude"]), "Location_Y": str(given["longitude"])}
+            more = {**where, "Scale": 15, "Label": given["label"], "AppType": "wxwork"}
+            return self._member(user, "", kind, more, f"[{given['label']}]", None)
+        if kind == "link":
+            more = {"Title": given["title"], "Description": "", "Url": given["url"], "PicUrl": ""}
+            return self._member(user, "", kind, more, given["url"], None)
+        if kind == "file":  # not in the official list (§2): a bot must shrug
+            return self._member(user, "", kind, {"Title": "invoice.pdf"}, "[file]", None)
+        return self._event(user, kind, {"EventKey": given.get("key", "")})
+
+    def _member(
+        self,
+        user: str,
+        name: str,
+        kind: str,
+        fields: Mapping[str, Any],
+        words: str,
+        message_id: str | None,
+        *,
+        media: str = "",
+    ) -> Delivery:
         at = self.clock.now()
         number = message_id or f"7{secrets.randbelow(10**18):018d}"
-        with self._guard:
-            self._members[user.casefold()] = user
-        xml = (
-            f"<xml><ToUserName>{cdata(self.corp_id)}</ToUserName><FromUserName>{cdata(user)}</FromUserName>"
-            f"<CreateTime>{int(at.timestamp())}</CreateTime><MsgType>{cdata('text')}</MsgType>"
-            f"<Content>{cdata(text)}</Content><MsgId>{number}</MsgId><AgentID>{self.agent_id}</AgentID></xml>"
+        self.members[user.casefold()] = user
+        self._from[number] = (user, "")
+        common = {
+            "ToUserName": self.corp_id,
+            "FromUserName": user,
+            "CreateTime": int(at.timestamp()),
+            "MsgType": kind,
+        }
+        clear = xml({**common, **fields, "MsgId": int(number), "AgentID": self.agent_id})
+        said = Said(
+            user=user, name=name or user, text=words, message_id=number, place="", at=at, style=kind, media=media
         )
-        said = Said(user=user, name=name or user, text=text, message_id=number, place="", at=at)
-        return self._deliver(said, MemberMessage(message_id=number, xml=xml))
+        return self._deliver(said, Clear(message_id=number, text=clear))
 
-    def verify(self) -> Delivery:
-        """The check of the callback URL (§1.2): the decrypted echostr must come back exactly, within a second."""
-        echo = str(secrets.randbelow(10**19))
-        post = Post(
-            what="check", message_id="", method="GET", query=self._signed_query(self._seal(echo), echo=True)
-        )
-        heard = self._post(lambda: post, again=False)
-        wrong = (
-            "echostr" if heard.body != echo.encode() else "too late" if heard.elapsed.total_seconds() > 1 else ""
-        )
-        if heard.status == 200 and wrong:
-            return Delivery(status=0, body=heard.body, elapsed=heard.elapsed, message_id="", error=wrong)
-        return heard
+    def _event(self, user: str, event: str, fields: Mapping[str, Any]) -> Delivery:
+        at, id_ = self.clock.now(), f"event-{self._new_number()}"
+        self.members[user.casefold()] = user
+        self._from[id_] = (user, event)
+        common = {"ToUserName": self.corp_id, "FromUserName": user, "CreateTime": int(at.timestamp())}
+        clear = xml({**common, "MsgType": "event", "Event": event, **fields, "AgentID": self.agent_id})
+        said = Said(user=user, name=user, text=f"[{event}]", message_id=id_, place="", at=at, style="event")
+        return self._deliver(said, Clear(message_id=id_, text=clear, what="event"))
 
-    def compose(self, message: MemberMessage) -> Post:
-        encrypted = self._seal(message.xml)
-        body = (
+    def tap(self, message_id: str, choice: str, *, user: str = "") -> Delivery:
+        """A member taps a button of a card, or sends a vote (§2)."""
+        to, card = self.sends.cards[message_id]
+        title = {each.id: each.title for each in cards.choices(card)}[choice]
+        key, item = cards.selected(card, choice)
+        fields: dict[str, Any] = {
+            "EventKey": key,
+            "TaskId": message_id,
+            "CardType": card["card_type"],
+            "ResponseCode": self.sends.response_code(message_id),
+        }
+        if item:
+            chosen = {"QuestionKey": item["question_key"], "OptionIds": {"OptionId": [item["option_id"]]}}
+            fields["SelectedItems"] = {"SelectedItem": [chosen]}
+        at = self.clock.now()
+        self.journal.add(Said(user=to, name=to, text=title, message_id="", place="", at=at, style="tap"))
+        return self._event(user or to, "template_card_event", fields)
+
+    def outer(self, encrypted: str) -> bytes:
+        if self.json_envelope:
+            told = f'{{"tousername":"{self.corp_id}","encrypt":"{encrypted}","agentid":"{self.agent_id}"}}'
+            return told.encode()
+        return (
             f"<xml><ToUserName>{cdata(self.corp_id)}</ToUserName><Encrypt>{cdata(encrypted)}</Encrypt>"
             f"<AgentID>{cdata(str(self.agent_id))}</AgentID></xml>"
-        )
-        return Post(
-            what="message",
-            message_id=message.message_id,
-            query=self._signed_query(encrypted),
-            headers={"Content-Type": "text/xml", "User-Agent": "Mozilla/4.0"},
-            body=body.encode(),
-            clear=message.xml,
-        )
+        ).encode()
 
-    def _seal(self, content: str) -> str:
-        return self._envelope().seal(content)
-
-    def _envelope(self) -> Envelope:
-        return Envelope(token=self.token, key=self.encoding_aes_key, receive_id=self.corp_id)
-
-    def _signed_query(self, encrypted: str, *, echo: bool = False) -> str:
-        timestamp, nonce = str(int(self.clock.now().timestamp())), str(secrets.randbelow(10**10))
-        query = {
-            "msg_signature": self._envelope().signature(timestamp, nonce, encrypted),
-            "timestamp": timestamp,
-            "nonce": nonce,
-        }
-        return urlencode({**query, "echostr": encrypted} if echo else query)
+    def check_answer(self, post: Post, heard: Heard) -> None:
+        """Nothing, the word success, or a whole encrypted reply (§1.5, §1.6)."""
+        if post.what not in ("message", "event") or heard.body.strip() in (b"", b"success"):
+            return
+        user, event = self._from.get(post.message_id, ("", ""))
+        answer = passive.opened(heard.body, self.envelope, member=user, corp_id=self.corp_id, event=event)
+        if answer.complaint:
+            self.breach("passive_reply_wrong", answer.complaint)
+        elif answer.text:
+            self.journal.add(
+                SentMessage(to=user, text=answer.text, key="", at=self.clock.now(), raw={"passive": True})
+            )
 
     # ------------------------------------------------------------------ the bot calls
 
-    def _on_gettoken(self, exchange: Exchange) -> Answer:
-        incoming = exchange.incoming
-        if incoming.argument("corpid") != self.corp_id:
-            raise refusal(40013, "invalid corpid", incoming.peer)
-        if incoming.argument("corpsecret") != self.secret:
-            raise refusal(40001, "invalid credential", incoming.peer)
-        with self._guard:
-            now = self.clock.now()
-            if not self._access_token or self._expires is None or self._expires <= now:
-                if self._access_token:
-                    self._expired.add(self._access_token)
-                self._access_token = secrets.token_urlsafe(96)
-                self._expires = now + self.token_life
-            left = int((self._expires - now).total_seconds())
-            return answer_json(
-                {"errcode": 0, "errmsg": "ok", "access_token": self._access_token, "expires_in": left}
-            )
-
-    def _authorise(self, incoming: Incoming) -> None:
-        given = incoming.argument("access_token")
-        with self._guard:
-            current, expires = self._access_token, self._expires
-            expired = given in self._expired or (given == current and expires and expires <= self.clock.now())
-        if not given:
-            raise refusal(41001, "access_token missing", incoming.peer)
-        if expired:
-            raise refusal(42001, "access_token expired", incoming.peer)
-        if given != current:
-            raise refusal(40014, "invalid access_token", incoming.peer)
-        if not self.trusted_ip:
-            raise refusal(60020, "not allow to access from your ip", incoming.peer)
-
-    def _on_send(self, exchange: Exchange) -> Answer:
-        self._authorise(exchange.incoming)
-        body = exchange.incoming.json()
-        if not isinstance(body, dict):
-            raise refusal(40035, "invalid request body")
-        self._check_message(body)
-        if ESCAPED.search(exchange.incoming.body):
-            exchange.remarks.append("escaped: the request holds \\uXXXX, which WeCom may refuse with 40033")
-        members, invalid = self._receivers(body)
-        msgid = self._shown_once(exchange, body)
-        if msgid is None:
-            msgid = secrets.token_urlsafe(48)
-            self._remember_request(exchange, body, msgid)
-            for member_id in members:
-                self._show(exchange, member_id, body, msgid)
-        lists = {"invaliduser": "|".join(user.casefold() for user in invalid)} if invalid else {}
-        return answer_json({"errcode": 0, "errmsg": "ok", **lists, "msgid": msgid})
-
-    def _check_message(self, body: dict[str, Any]) -> None:
-        if body.get("agentid") != self.agent_id or isinstance(body.get("agentid"), bool):
-            raise refusal(41011 if "agentid" not in body else 301002, "agentid missing or not of this token's app")
-        kind = body.get("msgtype")
-        if kind not in ("text", "markdown"):
-            raise refusal(40008, "invalid message type (the sandbox shows text and markdown)")
-        content = member(body, kind, "content")
-        if not isinstance(content, str) or not content.strip():
-            raise refusal(44004, "empty content")
-
-    def _receivers(self, body: dict[str, Any]) -> tuple[list[str], list[str]]:
-        """Who gets it and who cannot, as the platform names them."""
-        wanted = [user for user in str(body.get("touser", "")).split("|") if user]
-        if not wanted:
-            raise refusal(82001, "touser, toparty and totag are all empty")
-        if len(wanted) > 1000:
-            raise refusal(40032, "more than 1000 users")
-        with self._guard:
-            known = {user: self._members.get(user.casefold()) for user in wanted}
-        members = [name or user for user, name in known.items() if name or self.strangers]
-        invalid = [user for user, name in known.items() if not name and not self.strangers]
-        if not members:
-            raise refusal(81013, "all receivers are invalid")
-        return members, invalid
-
-    def _shown_once(self, exchange: Exchange, body: dict[str, Any]) -> str | None:
-        """The msgid of the identical request within the asked interval, if there was one (§3.3)."""
-        if body.get("enable_duplicate_check") != 1:
-            return None
-        asked = body.get("duplicate_check_interval", 1800)
-        interval = timedelta(seconds=min(asked if isinstance(asked, int) else 1800, LONGEST_CHECK))
-        with self._guard:
-            seen = self._requests.get(_digest(exchange.incoming.body))
-        if seen is None or self.clock.now() - seen[0] > interval:
-            return None
-        exchange.remarks.append("duplicate: identical request within the interval, not shown again")
-        return seen[1]
-
-    def _remember_request(self, exchange: Exchange, body: dict[str, Any], msgid: str) -> None:
-        with self._guard:
-            self._requests[_digest(exchange.incoming.body)] = (self.clock.now(), msgid)
-            if len(self._requests) > 20_000:
-                del self._requests[next(iter(self._requests))]
-
-    def _show(self, exchange: Exchange, user: str, body: dict[str, Any], msgid: str) -> None:
-        now = self.clock.now()
-        if self.limits:
-            with self._guard:
-                allowed = self._rates.setdefault(user, Bucket(30, timedelta(seconds=2))).take(now)
-            if not allowed:
-                exchange.remarks.append("dropped: more than 30 messages a minute to this member")
-                return
-        kind = body["msgtype"]
-        content = body[kind]["content"]
-        shown = cut(content)
-        if shown != content:
-            exchange.remarks.append(f"truncated: {len(content.encode())} bytes, {LARGEST_TEXT} shown")
-        self.journal.add(SentMessage(to=user, text=shown, key="", at=now, raw=body, platform_id=msgid, style=kind))
-
-    def _on_callback_ip(self, exchange: Exchange) -> Answer:
-        self._authorise(exchange.incoming)
-        return answer_json({"errcode": 0, "errmsg": "ok", "ip_list": ["127.0.0.1"]})
-
     def _on_agent(self, exchange: Exchange) -> Answer:
-        self._authorise(exchange.incoming)
+        self.access.check(exchange.incoming)
         if exchange.incoming.argument("agentid") != str(self.agent_id):
             raise refusal(301002, "agentid is not of this token's app", exchange.incoming.peer)
-        return answer_json(
-            {"errcode": 0, "errmsg": "ok", "agentid": self.agent_id, "name": "Example Shop", "close": 0}
-        )
-
-
-def cut(text: str) -> str:
-    """The first 2,048 bytes, at a character's edge."""
-    return text.encode("utf-8", "replace")[:LARGEST_TEXT].decode("utf-8", "ignore")
-
-
-def _digest(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()
+        return answer_json(ok(agentid=self.agent_id, name="Example Shop", close=0))

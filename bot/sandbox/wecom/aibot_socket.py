@@ -1,0 +1,203 @@
+"""The AI bot's long connection: one at a time, frames in the clear, acknowledged by request id (§4.7, §9.8)."""
+
+import json
+import secrets
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
+
+from bot.sandbox.simulator.journal import Delivery, SentMessage
+from bot.sandbox.simulator.limits import Bucket
+from bot.sandbox.simulator.platform import member
+from bot.sandbox.wecom import aibot_messages as messages
+from bot.sandbox.wecom.errors import errcode, ok
+
+if TYPE_CHECKING:
+    from bot.sandbox.wecom.aibot_members import AiBot, Interaction
+
+STREAM_LIFE = timedelta(minutes=6)
+Answered = dict[str, Any]
+
+
+class Socket:
+    """*late*: how long an acknowledgement takes; *silent*: none comes."""
+
+    def __init__(self, platform: "AiBot") -> None:
+        self._platform = platform
+        self.late = timedelta()
+        self.silent = False
+        self.subscriptions = 0
+        self._server: Server | None = None
+        self._current: ServerConnection | None = None
+        self._asked: dict[str, Interaction] = {}
+        self._began: dict[str, Any] = {}
+        self._rates: dict[str, Bucket] = {}
+        self._guard = threading.RLock()
+
+    @property
+    def url(self) -> str:
+        """The bot's `ws_url`."""
+        port = self._server.socket.getsockname()[1] if self._server else 0
+        return f"ws://127.0.0.1:{port}"
+
+    @property
+    def connected(self) -> bool:
+        return self._current is not None
+
+    def start(self) -> None:
+        self._server = serve(self._serve, "127.0.0.1", 0, ping_interval=None)
+        threading.Thread(target=self._server.serve_forever, name="aibot-socket", daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server = None
+        self.cut()
+
+    def cut(self) -> None:
+        """The connection ends without a word."""
+        with self._guard:
+            current, self._current = self._current, None
+        if current:
+            current.close(1011)
+
+    def push(self, cmd: str, body: Mapping[str, Any], interaction: "Interaction") -> Delivery:
+        """A callback to the connected bot; lost where none is."""
+        with self._guard:
+            current = self._current
+        lost = Delivery(
+            status=0, body=b"", elapsed=timedelta(), message_id=interaction.message_id, error="nobody is connected"
+        )
+        if current is None:
+            return lost
+        req_id = secrets.token_hex(12)
+        self._asked[req_id] = interaction
+        try:
+            current.send(json.dumps({"cmd": cmd, "headers": {"req_id": req_id}, "body": dict(body)}))
+        except ConnectionClosed:
+            return lost
+        return Delivery(status=200, body=b"", elapsed=timedelta(), message_id=interaction.message_id)
+
+    def _serve(self, connection: ServerConnection) -> None:
+        subscribed = False
+        try:
+            for received in connection:
+                frame = json.loads(received)
+                cmd = member(frame, "cmd")
+                if cmd == "aibot_subscribe":
+                    answer = self._subscribe(connection, member(frame, "body"))
+                    subscribed = answer["errcode"] == 0
+                elif not subscribed:
+                    answer = errcode(846609, "not subscribed")
+                else:
+                    answer = self._answer(str(cmd), frame)
+                self._acknowledge(connection, frame, answer)
+        except ConnectionClosed:
+            return
+        finally:
+            with self._guard:
+                if self._current is connection:
+                    self._current = None
+
+    def _acknowledge(self, connection: ServerConnection, frame: Any, answer: Answered) -> None:
+        if self.silent:
+            return
+        if self.late:
+            threading.Event().wait(self.late.total_seconds())
+        connection.send(json.dumps({"headers": {"req_id": member(frame, "headers", "req_id")}, **answer}))
+
+    def _subscribe(self, connection: ServerConnection, body: Any) -> Answered:
+        """A newer connection replaces the older one, which is told, and closed (§4.7)."""
+        if (member(body, "bot_id"), member(body, "secret")) != (self._platform.bot_id, self._platform.secret):
+            return errcode(40001, "invalid credential")
+        self.subscriptions += 1
+        with self._guard:
+            former, self._current = self._current, connection
+        if former is not None:
+            event = {"msgtype": "event", "event": {"eventtype": "disconnected_event"}}
+            told = {"cmd": "aibot_event_callback", "headers": {"req_id": secrets.token_hex(8)}, "body": event}
+            try:
+                former.send(json.dumps(told))
+                former.close()
+            except ConnectionClosed:
+                return ok()
+        return ok()
+
+    def _answer(self, cmd: str, frame: Any) -> Answered:
+        body, req_id = member(frame, "body"), str(member(frame, "headers", "req_id"))
+        if cmd == "ping":
+            return ok()
+        if cmd == "aibot_send_msg":
+            return self._pushed(body)
+        interaction = self._asked.get(req_id)
+        if interaction is None:
+            return errcode(846605, "invalid req_id")
+        if not self._allowed(interaction.place or interaction.user):
+            return errcode(45009, "api freq out of limit")
+        if cmd == "aibot_respond_welcome_msg":
+            self._show(interaction, str(member(body, "text", "content") or ""), body)
+            return ok()
+        if cmd == "aibot_respond_update_msg":
+            return ok()
+        return self._responded(interaction, req_id, body)
+
+    def _responded(self, interaction: "Interaction", req_id: str, body: Any) -> Answered:
+        now = self._platform.clock.now()
+        if now - self._began.setdefault(req_id, now) > STREAM_LIFE:
+            return errcode(846608, "stream is older than 6 minutes")
+        if member(body, "msgtype") == "markdown":
+            self._show(interaction, str(member(body, "markdown", "content")), body)
+            return ok()
+        if member(body, "stream", "msg_item"):
+            self._platform.breach("image_by_socket", "msg_item is not supported on the long connection")
+            return errcode(40058, "msg_item")
+        try:
+            told = messages.of_answer(body)
+        except messages.BadAnswer as bad:
+            self._platform.breach(bad.rule, str(bad))
+            return errcode(40058, str(bad))
+        if interaction.finished:
+            return errcode(846608, "the stream is finished")
+        interaction.stream = told.id or interaction.message_id
+        interaction.carded = told.card
+        interaction.shown, interaction.finished = told.text, told.finished
+        self._platform.grown(interaction)
+        if told.finished:
+            self._show(interaction, told.text, body, choices=told.choices)
+        return ok()
+
+    def _pushed(self, body: Any) -> Answered:
+        chat = str(member(body, "chatid") or "")
+        content = member(body, "markdown", "content")
+        if not chat or not isinstance(content, str) or not content.strip():
+            return errcode(40058, "chatid and markdown.content")
+        self._platform.journal.add(
+            SentMessage(to=chat, text=content, key="", at=self._platform.clock.now(), raw=body, style="markdown")
+        )
+        return ok()
+
+    def _allowed(self, chat: str) -> bool:
+        """30 messages a minute in a chat, answers and pushes together."""
+        if not self._platform.limits:
+            return True
+        with self._guard:
+            bucket = self._rates.setdefault(chat, Bucket(30, timedelta(seconds=2)))
+            return bucket.take(self._platform.clock.now())
+
+    def _show(self, interaction: "Interaction", text: str, raw: Any, *, choices: Any = ()) -> None:
+        self._platform.journal.add(
+            SentMessage(
+                to=interaction.place or interaction.user,
+                text=text,
+                key=interaction.stream,
+                at=self._platform.clock.now(),
+                raw=raw,
+                platform_id=interaction.stream or interaction.message_id,
+                style="markdown",
+                choices=choices,
+            )
+        )
