@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -21,6 +21,8 @@ MEGABYTE = 1024 * 1024
 SMALLEST = 6
 NEEDS_RANGE = "830002"
 STALE = "40007"
+OF_ANOTHER_KIND = frozenset({"40004", "40005", "40006", "45001", "45007"})
+"""Refusals of a picture, a sound or a film that a plain file need not meet."""
 _TOTAL = re.compile(r"bytes 0-\d+/(\d+)")
 _FAMILIES = {"image": "image/*", "audio": "audio/*", "video": "video/*"}
 
@@ -95,14 +97,16 @@ class Uploads:
             return Refused(reason=f"attachment: {error}", action=Action.GIVE_UP)
         found = sniff(content)
         mime = attachment.mime if found == UNKNOWN and attachment.mime else found
-        kind = _kind(attachment, content, mime)
-        if kind is None:
-            limits = f"{SMALLEST} bytes to {FORMS['file'].most // MEGABYTE} MB"
-            return Refused(
-                reason=f"45001: the attachment has {len(content)} bytes, not {limits}",
-                action=Action.GIVE_UP,
-                code="45001",
-            )
+        outcome: Uploaded | Refused = _unfit(content)
+        for kind in _kinds(attachment, content, mime):
+            outcome = self._as(kind, attachment, content, mime, anew=anew)
+            if isinstance(outcome, Uploaded) or outcome.code not in OF_ANOTHER_KIND:
+                break
+        return outcome
+
+    def _as(
+        self, kind: str, attachment: Attachment, content: bytes, mime: str, *, anew: bool
+    ) -> Uploaded | Refused:
         filename = ascii_name(attachment, "" if kind == "file" else mime)
         named = hashlib.sha256(f"{filename}\n".encode() + content).hexdigest()
         name = f"wecom:{self._corp_id}:media:{kind}:{named}"
@@ -127,13 +131,18 @@ class Uploads:
         return Uploaded(kind=kind, media_id=media_id)
 
 
-def _kind(attachment: Attachment, content: bytes, mime: str) -> str | None:
-    """The type to send it as: its own where WeCom takes it so, else a plain file; None: not at all."""
-    for kind in (_PREFERRED.get(attachment.kind, "file"), "file"):
+def _kinds(attachment: Attachment, content: bytes, mime: str) -> Iterator[str]:
+    """The types to send it as: its own where WeCom takes it so, then a plain file."""
+    for kind in dict.fromkeys((_PREFERRED.get(attachment.kind, "file"), "file")):
         form = FORMS[kind]
         if SMALLEST <= len(content) <= form.most and (not form.mimes or mime in form.mimes):
-            return kind
-    return None
+            yield kind
+
+
+def _unfit(content: bytes) -> Refused:
+    limits = f"{SMALLEST} bytes to {FORMS['file'].most // MEGABYTE} MB"
+    reason = f"45001: the attachment has {len(content)} bytes, not {limits}"
+    return Refused(reason=reason, action=Action.GIVE_UP, code="45001")
 
 
 def ascii_name(attachment: Attachment, mime: str = "") -> str:

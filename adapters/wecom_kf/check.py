@@ -12,6 +12,8 @@ from adapters.wecom_kf.settings import WeComKfSettings
 
 PAGE = 100
 MOST_ACCOUNTS = 5000
+NOT_PERMITTED = "48002"
+_PERMITTED = "微信客服 → 可调用接口的应用"
 _LISTED = "list it in the console under 微信客服 → 通过API管理微信客服账号"
 
 
@@ -29,6 +31,8 @@ def findings(callback: Callback, api: WeComApi, settings: WeComKfSettings) -> Se
 def _account(api: WeComApi, open_kfid: str) -> Finding:
     what = f"customer-service account {open_kfid}"
     for each in _accounts(api):
+        if isinstance(each, Refused) and each.code == NOT_PERMITTED:
+            return Finding(what=what, ok=False, next_step=f"{each.reason}: {_PERMITTED}")
         if isinstance(each, Refused | Unknown):
             return finding(what, each)
         if text(each, "open_kfid") == open_kfid:

@@ -374,7 +374,7 @@ def test_check_names_the_step_for_an_account_of_somebody_else(server: RecordingS
         ("/cgi-bin/gettoken", 40001, "access token", "secret"),
         ("/cgi-bin/gettoken", 40013, "access token", "corp_id"),
         ("/cgi-bin/getcallbackip", 60020, "trusted IP", "203.0.113.9"),
-        (f"{KF}account/list", 48002, f"customer-service account {KFID}", "permission"),
+        (f"{KF}account/list", 48002, f"customer-service account {KFID}", "可调用接口的应用"),
         (f"{KF}account/list", 95017, f"customer-service account {KFID}", "微信客服"),
         (f"{KF}account/list", 95011, f"customer-service account {KFID}", "通过API管理微信客服账号"),
     ],

@@ -257,6 +257,22 @@ def test_what_is_too_large_for_its_kind_is_a_plain_file(
     assert sent(server)[0]["msgtype"] == sent_as
 
 
+@pytest.mark.parametrize("code", [40004, 40005, 40006, 45001, 45007])
+def test_a_picture_that_wecom_does_not_take_is_a_plain_file(
+    server: RecordingServer, platform: Platform, code: int
+) -> None:
+    platform.will(UPLOAD, error(code), json_answer({"errcode": 0, "media_id": "MEDIA0"}))
+    assert isinstance(desk(server).send(reply(part("image", "plan.png")), 0), Delivered)
+    assert [kind for kind, _, _ in uploads(server)] == ["image", "file"]
+    assert sent(server)[0]["file"] == {"media_id": "MEDIA0"}
+
+
+def test_a_refusal_of_the_account_is_no_matter_of_the_file(server: RecordingServer, platform: Platform) -> None:
+    platform.will(UPLOAD, error(60020))
+    assert refused(desk(server).send(reply(part("image", "plan.png")), 0)).account
+    assert len(uploads(server)) == 1
+
+
 @pytest.mark.parametrize("content", [b"12345", b"0" * (20 * MEGABYTE + 1)])
 def test_what_wecom_does_not_take_is_not_uploaded(server: RecordingServer, content: bytes) -> None:
     outcome = refused(desk(server, {"x": content}).send(reply(part("document", "x")), 0))
