@@ -8,7 +8,7 @@ from adapters.channel import Services
 from adapters.dingtalk.quota import API_CALLS
 from adapters.dingtalk.settings import DingTalkSettings
 from adapters.dingtalk.verdict import code_of, refusal
-from adapters.dingtalk.wire import NOTHING, Wire
+from adapters.dingtalk.wire import FILE_TIME, NOTHING, Wire
 from adapters.http import HttpAnswer, MaybeSent, NotSent
 from adapters.payload import Json, text
 from adapters.tokens import NoToken, SharedToken
@@ -105,6 +105,7 @@ class OpenApi:
             headers={"content-type": content_type},
             params={"access_token": token, "type": kind},
             counted={API_CALLS: 1},
+            total=FILE_TIME,
         )
 
     def _asked(self, call: Callable[[], HttpAnswer]) -> HttpAnswer:

@@ -38,10 +38,12 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the card of one reply is. *tries*: how often its final text was refused for a while."""
+    """How far the card of one reply is. *length* is that of the longest text that it was given, *tries* how often
+    the final one was refused for a while."""
 
     step: Step
     carrier: str = ""
+    length: int = 0
     tries: int = 0
 
 
@@ -73,7 +75,7 @@ def _written(progress: Progress) -> str:
 
 def _read(text: str) -> Progress:
     found: dict[str, Any] = json.loads(text)
-    return Progress(step=Step(found["step"]), carrier=found["carrier"], tries=found["tries"])
+    return Progress(**{**found, "step": Step(found["step"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,7 @@ class CardWriting:
         self._pool: ThreadPoolExecutor | None = None
         self._running: Future[None] | None = None
         self._calls = 0
+        self._progress = Progress(step=Step.MAKING)
 
     def show(self, text: str) -> None:
         with self._changed:
@@ -158,26 +161,36 @@ class CardWriting:
             self._sleep(left)
             if self._ended:
                 return False
-        progress = ledger.begin(self._key)
-        if progress.step is not Step.MAKING:
-            return progress.step is Step.SHOWN
+        self._progress = ledger.begin(self._key)
+        if self._progress.step is not Step.MAKING:
+            return self._progress.step is Step.SHOWN
         card = self._easel.make(self._key, self._route, self._text)
         if isinstance(card, Card):
-            ledger.note(self._key, Progress(step=Step.SHOWN, carrier=card.carrier))
+            self._note(step=Step.SHOWN, carrier=card.carrier)
             return True
         if isinstance(card, Refused):
-            ledger.note(self._key, replace(progress, step=Step.FAILED))
+            self._note(step=Step.FAILED)
         return False  # Unknown: it may be there, and `send` will see
 
+    def _note(self, **changes: Any) -> None:
+        self._progress = replace(self._progress, **changes)
+        self._easel.ledger.note(self._key, self._progress)
+
     def _put(self, text: str) -> timedelta | None:
-        """How long to rest after showing *text*, or having skipped it; None: the card takes no more."""
+        """How long to rest after showing *text*, or having skipped it; None: the card takes no more. An answer that
+        is begun anew (its stream broke, its process died) is shown again once it is longer than before: nothing
+        shrinks before the customer's eyes."""
+        content = self._easel.fitting(text)
+        if len(content) < self._progress.length:
+            return BETWEEN
         if not self._easel.quota.cards_may_grow():
             return None
         left = self._easel.cards.wait()
         if left > timedelta():
             return left
         self._calls += 1
-        refused = self._easel.cards.stream(self._key, self._easel.fitting(text), step=f"show{self._calls}")
+        self._note(length=len(content))
+        refused = self._easel.cards.stream(self._key, content, step=f"show{self._calls}")
         if isinstance(refused, Refused):
             return PAUSE if refused.action is Action.RETRY and not refused.account else None
         return BETWEEN

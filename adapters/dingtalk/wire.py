@@ -20,6 +20,8 @@ from adapters.values import Action, Refused
 SHARED = "dingtalk:punished"
 NOTHING: Mapping[str, int] = MappingProxyType({})
 LONG_AGO = datetime.fromtimestamp(0, UTC)
+FILE_TIME = timedelta(minutes=1)
+"""For what may have 20 MB."""
 LOOK_EVERY = 1.0
 """Seconds between two looks at what other processes learnt."""
 
@@ -46,12 +48,13 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         counted: Mapping[str, int] = NOTHING,
+        total: timedelta | None = None,
     ) -> HttpAnswer:
         """One exchange, *counted* as what DingTalk bills. Raises :class:`Resting`, NotSent or MaybeSent."""
         self._rest()
         self._count(counted)  # before: with the store down, nothing is sent of which nobody would know
         try:
-            answer = self._services.http.call(method, url, body=body, headers=headers, params=params)
+            answer = self._services.http.call(method, url, body=body, headers=headers, params=params, total=total)
         except NotSent:
             self._count(counted, -1)
             raise
@@ -65,7 +68,7 @@ class Wire:
         """What lies at *url*, up to *most* bytes. A customer chose the bytes, and a store's errors are pages: none
         of that says anything about our standing. Raises as :meth:`call`."""
         self._rest()
-        return self._services.http.call("GET", url, most=most)
+        return self._services.http.call("GET", url, most=most, total=FILE_TIME)
 
     def _count(self, counted: Mapping[str, int], times: int = 1) -> None:
         for what, count in counted.items():

@@ -308,6 +308,18 @@ def test_a_turn_that_is_run_again_goes_on_with_its_card(desk: Desk) -> None:
     assert [each["content"] for each in updates(desk)] == ["您", "您好"]
 
 
+def test_nothing_shrinks_before_the_customers_eyes(desk: Desk) -> None:
+    shown(desk, "您好，您的订单")
+    growing = writing(desk)  # another process, after the first one died
+    growing.show("您")
+    time.sleep(BETWEEN.total_seconds() + 0.2)
+    assert len(updates(desk)) == 1
+    growing.show("您好，您的订单已发货")
+    until(lambda: len(updates(desk)) == 2)
+    growing.end()
+    assert updates(desk)[-1]["content"] == "您好，您的订单已发货"
+
+
 def test_a_long_answer_ends_the_card_and_goes_on_in_a_message(desk: Desk) -> None:
     paragraphs = "\n\n".join(f"第{number}段，很长的一段话。" for number in range(200))
     (text,) = desk.robot.compose(paragraphs)
@@ -363,7 +375,10 @@ def test_what_is_noted_of_a_card_is_read_as_it_was_written(desk: Desk) -> None:
     ledger = Ledger("shop", desk.growth)
     assert ledger.read("k") is None
     assert ledger.begin("k") == Progress(step=Step.MAKING)
-    for progress in (Progress(step=Step.SHOWN, carrier="c", tries=3), Progress(step=Step.DONE, carrier="c")):
+    for progress in (
+        Progress(step=Step.SHOWN, carrier="c", length=9, tries=3),
+        Progress(step=Step.DONE, carrier="c"),
+    ):
         ledger.note("k", progress)
         assert ledger.read("k") == progress
     ledger.note("k", Progress(step=Step.FAILED))
