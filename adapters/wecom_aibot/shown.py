@@ -65,7 +65,8 @@ class Shown:
             "lang": self.lang,
             "waiting": self.waiting,
         }
-        return json.dumps({name: value for name, value in fields.items() if value})
+        kept = {name: value for name, value in fields.items() if value}
+        return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def loaded(dumped: str) -> Shown:
