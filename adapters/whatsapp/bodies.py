@@ -6,7 +6,21 @@ from typing import Any
 
 from adapters.text import Limit
 from adapters.values import Action, Choice, Part
-from adapters.whatsapp import limits
+from adapters.whatsapp.limits import (
+    BODY,
+    BUTTON,
+    BUTTON_ID,
+    BUTTONS,
+    ROW,
+    ROW_DESCRIPTION,
+    ROW_ID,
+    ROWS,
+    TEXT,
+    clipped,
+    fits,
+    is_link,
+    titles,
+)
 from adapters.whatsapp.refusal import impossible
 
 Body = Mapping[str, Any]
@@ -18,8 +32,8 @@ LOCATION = "send_location"
 def text_message(text: str, *, preview: bool) -> Body:
     if not text.strip():
         raise impossible("there is no text to send")
-    if not limits.fits(text, limits.TEXT):
-        raise impossible(f"a text has at most {limits.TEXT.size} characters", Action.SPLIT)
+    if not fits(text, TEXT):
+        raise impossible(f"a text has at most {TEXT.size} characters", Action.SPLIT)
     shown = {"preview_url": True} if preview else {}
     return {"type": "text", "text": {"body": text, **shown}}
 
@@ -30,71 +44,69 @@ def interactive(part: Part, *, list_button: str, header: Body | None = None) -> 
     [first, *others] = part.choices
     if not others and not header and first.id == LOCATION:
         return location_request(part.text)
-    if not others and is_link(first):
+    if not others and opens_link(first):
         return link_button(part.text, first.title, first.description, header)
-    if len(part.choices) <= limits.BUTTONS and limits.fits(part.text, limits.BODY):
+    if len(part.choices) <= BUTTONS and fits(part.text, BODY):
         return buttons(part.text, part.choices, header)
     if header:
-        raise impossible(
-            f"below a file there are at most {limits.BUTTONS} choices and {limits.BODY.size} characters"
-        )
+        raise impossible(f"below a file there are at most {BUTTONS} choices and {BODY.size} characters")
     return choice_list(part.text, part.choices, list_button)
 
 
-def is_link(choice: Choice) -> bool:
-    return limits.is_link(choice.description)
+def opens_link(choice: Choice) -> bool:
+    return is_link(choice.description)
 
 
 def buttons(text: str, choices: tuple[Choice, ...], header: Body | None = None) -> Body:
-    _check_body(text, limits.BODY)
-    _check_ids(choices, limits.BUTTON_ID)
-    titles = limits.titles(choices, limits.BUTTON)
+    _check_body(text, BODY)
+    _check_ids(choices, BUTTON_ID)
+    shown_titles = titles(choices, BUTTON)
     shown = [
         {"type": "reply", "reply": {"id": choice.id, "title": title}}
-        for choice, title in zip(choices, titles, strict=True)
+        for choice, title in zip(choices, shown_titles, strict=True)
     ]
     return _interactive("button", text, {"buttons": shown}, header)
 
 
 def choice_list(text: str, choices: tuple[Choice, ...], button: str) -> Body:
-    _check_body(text, limits.TEXT)
-    if len(choices) > limits.ROWS:
-        raise impossible(f"a list has at most {limits.ROWS} rows in all, not {len(choices)}")
-    _check_ids(choices, limits.ROW_ID)
-    titles = limits.titles(choices, limits.ROW)
-    rows = [_row(choice, title) for choice, title in zip(choices, titles, strict=True)]
-    action = {"button": limits.clipped(button, limits.BUTTON), "sections": [{"rows": rows}]}
+    _check_body(text, TEXT)
+    if len(choices) > ROWS:
+        raise impossible(f"a list has at most {ROWS} rows in all, not {len(choices)}")
+    _check_ids(choices, ROW_ID)
+    shown_titles = titles(choices, ROW)
+    rows = [_row(choice, title) for choice, title in zip(choices, shown_titles, strict=True)]
+    action = {"button": clipped(button, BUTTON), "sections": [{"rows": rows}]}
     return _interactive("list", text, action)
 
 
 def _row(choice: Choice, title: str) -> Body:
-    description = limits.clipped(" ".join(choice.description.split()), limits.ROW_DESCRIPTION)
+    description = clipped(" ".join(choice.description.split()), ROW_DESCRIPTION)
     return {"id": choice.id, "title": title, **({"description": description} if description else {})}
 
 
 def link_button(text: str, title: str, url: str, header: Body | None = None) -> Body:
     """`cta_url`: a button that opens *url*. No answer comes back."""
-    _check_body(text, limits.BODY)
-    if not limits.is_link(url):
+    _check_body(text, BODY)
+    if not is_link(url):
         raise impossible("a button opens https addresses only")
-    parameters = {"display_text": limits.clipped(" ".join(title.split()), limits.BUTTON), "url": url}
+    parameters = {"display_text": clipped(" ".join(title.split()), BUTTON), "url": url}
     return _interactive("cta_url", text, {"name": "cta_url", "parameters": parameters}, header)
 
 
 def location_request(text: str) -> Body:
     """The answer is a message of type `location` that quotes this one."""
-    _check_body(text, limits.BODY)
+    _check_body(text, BODY)
     return _interactive("location_request_message", text, {"name": "send_location"})
 
 
-def media(kind: str, reference: Body, caption: str) -> Body:
+def media_message(kind: str, reference: Body, caption: str) -> Body:
     """*reference* holds `id` or `link`, and what the kind has besides. Sound has no caption."""
     if not caption:
         return {"type": kind, kind: reference}
     if kind == "audio":
         raise impossible("a sound has no text beside it: send the text alone")
-    if not limits.fits(caption, limits.BODY):
-        raise impossible(f"a caption has at most {limits.BODY.size} characters", Action.SPLIT)
+    if not fits(caption, BODY):
+        raise impossible(f"a caption has at most {BODY.size} characters", Action.SPLIT)
     return {"type": kind, kind: {**reference, "caption": caption}}
 
 
@@ -103,7 +115,7 @@ def reaction(message_id: str, emoji: str) -> Body:
     return {"type": "reaction", "reaction": {"message_id": message_id, "emoji": emoji}}
 
 
-def read(message_id: str) -> Body:
+def read_receipt(message_id: str) -> Body:
     """Marks as read and shows "typing …" until our answer, or for 25 seconds (sheet §3.5)."""
     return {"status": "read", "message_id": message_id, "typing_indicator": {"type": "text"}}
 
@@ -121,7 +133,7 @@ def _interactive(kind: str, text: str, action: Body, header: Body | None = None)
 def _check_body(text: str, limit: Limit) -> None:
     if not text.strip():
         raise impossible("choices need a text above them")
-    if not limits.fits(text, limit):
+    if not fits(text, limit):
         raise impossible(f"the text above what can be tapped has at most {limit.size} characters", Action.SPLIT)
 
 

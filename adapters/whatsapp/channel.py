@@ -12,8 +12,8 @@ from adapters.payload import read_object
 from adapters.signing import any_same, hmac_sha256, secrets
 from adapters.surface import Content
 from adapters.values import Event, Media, Message, Outcome, Part, Promise, Reply, Request, Response
-from adapters.whatsapp import bodies
 from adapters.whatsapp.aliases import People
+from adapters.whatsapp.bodies import encoded, read_receipt
 from adapters.whatsapp.downloads import Downloads
 from adapters.whatsapp.graph import Graph
 from adapters.whatsapp.health import findings
@@ -108,7 +108,7 @@ class WhatsApp(Channel[WhatsAppSettings]):
     def turn_started(self, message: Message) -> None:
         """Read receipt and "typing …" in one call (sheet §3.5)."""
         self._people.tell(message.route.get("to", ""), message.route.get("recipient", ""))
-        answer = self._graph.send(bodies.encoded(bodies.read(message.route["message_id"])))
+        answer = self._graph.send(encoded(read_receipt(message.route["message_id"])))
         if answer.status != 200:
             raise MaybeSent(f"HTTP {answer.status}")
         if self.settings.seen_reaction:

@@ -32,7 +32,7 @@ def findings(channel: str, settings: WhatsAppSettings, services: Services, graph
     except (NotSent, MaybeSent) as error:
         step = f"see that this machine reaches {settings.api_base} ({error})"
         found.append(Finding(what="Graph API", ok=False, next_step=step))
-    return [*found, _sent(channel, settings, services)]
+    return [*found, *_billed(channel, settings, services)]
 
 
 def _verify_token(settings: WhatsAppSettings) -> Finding:
@@ -151,11 +151,11 @@ def _template(settings: WhatsAppSettings, account: str, graph: Graph) -> Iterato
     yield Finding(what="reminder template", ok=not step, next_step=step)
 
 
-def _sent(channel: str, settings: WhatsAppSettings, services: Services) -> Finding:
-    """This month's messages; beyond the first thousand delivered ones each costs money, which the statuses tell
-    (sheet §4.2)."""
-    totals = services.meter.read(channel, month=f"{services.now():%Y-%m}")
-    sent, billed = totals.get("messages", 0) + totals.get("templates", 0), totals.get("billed_regular", 0)
-    cap = settings.monthly_billed
-    step = "raise monthly_billed, or see why so many are sent" if cap and billed >= cap else ""
-    return Finding(what=f"{sent} messages sent this month, {billed} billed", ok=not step, next_step=step)
+def _billed(channel: str, settings: WhatsAppSettings, services: Services) -> Iterator[Finding]:
+    """Beyond the first thousand delivered messages of a month each costs money, which the statuses tell (sheet
+    §4.2)."""
+    if not settings.monthly_billed:
+        return
+    billed = services.meter.read(channel, month=f"{services.now():%Y-%m}").get("billed_regular", 0)
+    step = "" if billed < settings.monthly_billed else "raise monthly_billed, or see why so many are sent"
+    yield Finding(what=f"{billed} messages billed this month", ok=not step, next_step=step)

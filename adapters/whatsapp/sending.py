@@ -8,8 +8,8 @@ from adapters.channel import Services
 from adapters.rules import honest
 from adapters.shared import Bucket
 from adapters.values import Action, Delivered, Outcome, Part, Refused, Reply, Unknown
-from adapters.whatsapp import bodies
 from adapters.whatsapp.attachments import Attachments, Ready
+from adapters.whatsapp.bodies import Body, encoded, interactive, media_message, reaction, text_message
 from adapters.whatsapp.graph import Graph
 from adapters.whatsapp.limits import CALLBACK
 from adapters.whatsapp.numbers import Forms
@@ -19,6 +19,8 @@ from adapters.whatsapp.settings import WhatsAppSettings
 from adapters.whatsapp.templates import template
 from adapters.whatsapp.verdict import outcome
 
+SLOWER_FOR = timedelta(minutes=1)
+"""After the platform found the number too fast: what comes in counts too, and only the platform sees all."""
 PAIR_EVERY, PAIR_BURST = timedelta(seconds=6), 45
 """To one customer (sheet §4.5): ten a minute, and up to 45 at once that are paid back afterwards."""
 _OTHER_FORM_MAY_WORK = frozenset({"131026", "131030"})
@@ -29,7 +31,7 @@ _UPLOAD_MAY_BE_GONE = frozenset({"100", "131009", "131053"})
 class _Prepared:
     """What a part becomes. *upload* is the file that it carries, if there is one."""
 
-    content: bodies.Body
+    content: Body
     upload: Ready | None = None
 
 
@@ -44,6 +46,7 @@ class Sending:
         self._attachments = Attachments(graph, services.files, services.now)
         self._patience = Patience()
         self._forms = Forms()
+        self._slower_until = services.now()
 
     def send(self, reply: Reply, index: int) -> Outcome:
         """Nothing leaves that the platform would surely refuse, nor faster than it allows."""
@@ -61,8 +64,8 @@ class Sending:
         """A reaction counts like any message for the rates, and is left out when they are used up."""
         if self._wait(conversation):
             return
-        body = {"recipient_type": "individual", **addressee(route), **bodies.reaction(route["message_id"], emoji)}
-        self._graph.send(bodies.encoded(body))
+        body = {"recipient_type": "individual", **addressee(route), **reaction(route["message_id"], emoji)}
+        self._graph.send(encoded(body))
 
     def _prepared(self, reply: Reply, part: Part) -> _Prepared:
         if part.template:
@@ -71,15 +74,15 @@ class Sending:
         ready = self._attachments.ready(part.attachment) if part.attachment else None
         return _Prepared(content={**self._content(part, ready), **self._quote(reply)}, upload=ready)
 
-    def _content(self, part: Part, ready: Ready | None) -> bodies.Body:
+    def _content(self, part: Part, ready: Ready | None) -> Body:
         if part.choices:
             header = {"type": ready.kind, ready.kind: ready.reference} if ready else None
-            return bodies.interactive(part, list_button=self._settings.list_button, header=header)
+            return interactive(part, list_button=self._settings.list_button, header=header)
         if ready:
-            return bodies.media(ready.kind, ready.reference, part.text)
-        return bodies.text_message(part.text, preview=self._settings.link_preview)
+            return media_message(ready.kind, ready.reference, part.text)
+        return text_message(part.text, preview=self._settings.link_preview)
 
-    def _quote(self, reply: Reply) -> bodies.Body:
+    def _quote(self, reply: Reply) -> Body:
         """The quoted message, which a template does not show (sheet §3.2)."""
         wanted = self._settings.reply_context and "message_id" in reply.route
         return {"context": {"message_id": reply.route["message_id"]}} if wanted else {}
@@ -87,12 +90,17 @@ class Sending:
     def _wait(self, conversation: str) -> timedelta:
         """The number's throughput counts what comes in, too; only what goes out is held back here, since nothing
         can be done about the rest. A coexistence number's 20 a second is a setting."""
-        name, rate = f"whatsapp:{self._settings.phone_number_id}", self._settings.throughput
+        name, rate = f"whatsapp:{self._settings.phone_number_id}", self._rate()
         number = Bucket(name=name, every=timedelta(seconds=1) / rate, burst=rate)
         pair = Bucket(name=f"whatsapp:pair:{conversation}", every=PAIR_EVERY, burst=PAIR_BURST)
         return self._services.throttle.take([number, pair])
 
-    def _either_form(self, reply: Reply, index: int, content: bodies.Body) -> Outcome:
+    def _rate(self) -> int:
+        """Messages a second; half as many for a while after 130429 (sheet §4.4)."""
+        rate = self._settings.throughput
+        return rate if self._services.now() >= self._slower_until else max(1, rate // 2)
+
+    def _either_form(self, reply: Reply, index: int, content: Body) -> Outcome:
         """Numbers of three countries have two forms: where WhatsApp does not know the one, the other is tried once,
         and the one that went through is tried first from then on."""
         phone = reply.route.get("to", "")
@@ -105,7 +113,7 @@ class Sending:
             return second if isinstance(second, Delivered | Unknown) else result
         return result
 
-    def _post(self, reply: Reply, index: int, content: bodies.Body, route: Mapping[str, str]) -> Outcome:
+    def _post(self, reply: Reply, index: int, content: Body, route: Mapping[str, str]) -> Outcome:
         """`biz_opaque_callback_data` comes back in the statuses (sheet §3.4)."""
         account = self._settings.messaging_account_id
         body = {
@@ -115,8 +123,8 @@ class Sending:
             "biz_opaque_callback_data": reply.part_key(index)[:CALLBACK],
             **({"messaging_account_id": account} if account else {}),
         }
-        encoded = bodies.encoded(body)
-        answer = honest("WhatsApp", lambda: self._graph.send(encoded))
+        whole = encoded(body)
+        answer = honest("WhatsApp", lambda: self._graph.send(whole))
         return answer if isinstance(answer, Refused | Unknown) else outcome(answer, self._services.now())
 
     def _judged(self, reply: Reply, index: int, prepared: _Prepared, result: Outcome) -> Outcome:
@@ -124,6 +132,8 @@ class Sending:
         if not isinstance(result, Refused):
             self._patience.forget(key)
             return result
+        if result.code == "130429":
+            self._slower_until = self._services.now() + SLOWER_FOR
         if prepared.upload and result.code in _UPLOAD_MAY_BE_GONE:
             self._attachments.forget(prepared.upload)
         return self._patience.judged(key, result)

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from adapters.surface import Content, Surface, parts
 from adapters.values import Part
-from adapters.whatsapp import limits
-from adapters.whatsapp.bodies import is_link
+from adapters.whatsapp.bodies import opens_link
+from adapters.whatsapp.limits import BODY, BUTTONS, TEXT, clipped, fits
 
 Compose = Callable[[str], Sequence[str]]
 
@@ -21,7 +21,7 @@ def shaped(content: Content, surface: Surface, compose: Compose, *, split: bool)
         written = compose(markdown)
         return written if split or len(written) < 2 else (_shortened(written[0]),)
 
-    if len(content.choices) == 1 and is_link(content.choices[0]):
+    if len(content.choices) == 1 and opens_link(content.choices[0]):
         return _merged(_with_link(content, surface, whole))
     made = parts(content, surface, whole)
     if content.choices and len(made) > 1:
@@ -31,14 +31,14 @@ def shaped(content: Content, surface: Surface, compose: Compose, *, split: bool)
 
 
 def _shortened(text: str) -> str:
-    return limits.clipped(f"{text}…", limits.TEXT)
+    return clipped(f"{text}…", TEXT)
 
 
 def _with_link(content: Content, surface: Surface, compose: Compose) -> tuple[Part, ...]:
     """The last text carries the button, if it is short enough; else the address is told in the text."""
     made = parts(replace(content, choices=()), surface, compose)
     at = next((place for place, part in reversed(list(enumerate(made))) if part.text), None)
-    if at is None or not limits.fits(made[at].text, limits.BODY):
+    if at is None or not fits(made[at].text, BODY):
         [choice] = content.choices
         words = f"{content.markdown}\n\n{choice.title}: {choice.description}"
         return parts(replace(content, markdown=words, choices=()), surface, compose)
@@ -52,5 +52,5 @@ def _merged(made: tuple[Part, ...]) -> tuple[Part, ...]:
     file, asked = made
     if file.attachment is None or file.text or not asked.choices or asked.attachment:
         return made
-    fit = len(asked.choices) <= limits.BUTTONS and limits.fits(asked.text, limits.BODY)
+    fit = len(asked.choices) <= BUTTONS and fits(asked.text, BODY)
     return (replace(asked, attachment=file.attachment),) if fit and file.attachment.kind in _HEADERS else made

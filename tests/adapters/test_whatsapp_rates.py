@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.channel import Services
+from adapters.channel import Channel, Services
 from adapters.throttle import MemoryThrottle
 from adapters.values import Action, ConversationId, Delivered, Part, Refused, Reply, Unknown
 from adapters.whatsapp.errors import RULES
@@ -26,7 +26,9 @@ class RatesKit(WhatsAppKit):
 
     def services(self, patience: float = 5) -> Services:
         self.time: datetime = self.now
-        return replace(super().services(patience), throttle=MemoryThrottle(lambda: self.time))
+        return replace(
+            super().services(patience), throttle=MemoryThrottle(lambda: self.time), now=lambda: self.time
+        )
 
     def reply(self, key: str = "k" * 32, peer: str = ANA, **fields: Any) -> Reply:  # type: ignore[override]
         conversation = ConversationId(channel="shop", account=NUMBER, peer=peer)
@@ -63,6 +65,20 @@ class TestBuckets(RatesKit):
         assert isinstance(refused, Refused)
         assert refused.retry_after == timedelta(seconds=1) / rate
         assert not refused.account
+
+    def test_a_number_that_was_too_fast_goes_at_half_its_rate_for_a_minute(self, server: RecordingServer) -> None:
+        channel = self.channel(server.url, throughput=20)
+        server.faults.append(graph_error(130429))
+        assert isinstance(channel.send(self.reply(), 0), Refused)
+        self.time += timedelta(seconds=5)
+        assert self.burst(channel) == 10
+        self.time += timedelta(minutes=1)
+        assert self.burst(channel) == 20
+
+    def burst(self, channel: Channel[Any]) -> int:
+        """How many of thirty messages go out at once."""
+        sent = [channel.send(self.reply(peer=f"GB.{each}"), 0) for each in range(30)]
+        return len([each for each in sent if isinstance(each, Delivered)])
 
     def test_what_is_refused_for_its_size_takes_nothing_from_the_rates(self, server: RecordingServer) -> None:
         channel = self.channel(server.url)
@@ -185,5 +201,5 @@ class TestMeter(RatesKit):
         assert all(finding.ok for finding in channel.check())
         channel.services.meter.add("shop", "billed_regular", month="2026-11")
         [missed] = [finding for finding in channel.check() if not finding.ok]
-        assert missed.what == "0 messages sent this month, 2 billed"
+        assert missed.what == "2 messages billed this month"
         assert "monthly_billed" in missed.next_step
