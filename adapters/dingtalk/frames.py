@@ -79,9 +79,7 @@ class Desk:
     def _event(self, frame: Frame, receive: Receive) -> str:
         kind, event_id, corp = (text(frame.headers, name) for name in ("eventType", "eventId", "eventCorpId"))
         events = self.events.event(kind, event_id, corp, read_object(frame.data.encode()), self._clock())
-        try:
-            receive(events)
-        except NotKept:
+        if not _kept(events, receive):
             return _ack(frame, {"status": "LATER", "message": "not kept"})
         return _ack(frame, {"status": "SUCCESS", "message": "success"})
 
@@ -91,7 +89,8 @@ class Desk:
 
     def _card(self, frame: Frame, receive: Receive) -> str | None:
         events = (self.choices.event(read_object(frame.data.encode()), self._clock()),)
-        return _ack(frame, {"response": dict(update(events))}) if _kept(events, receive) else None
+        answer = {"response": dict(update(events))}
+        return _ack(frame, answer, message="") if _kept(events, receive) else None
 
     def _clock(self) -> datetime:
         return self.now().astimezone(UTC)
@@ -108,7 +107,8 @@ def _ack(frame: Frame, data: Mapping[str, Any], *, code: int = 200, message: str
 
 def _kept(events: Sequence[Event], receive: Receive) -> bool:
     try:
-        receive(events)
+        if events:
+            receive(events)
     except NotKept:
         return False
     return True

@@ -17,6 +17,7 @@ from adapters.surface import Content
 from adapters.values import Action, Choice, ControlEvent, Delivered, Message, Part, Refused, Reply, Request
 from tests.adapters import dingtalk_kit as kit
 from tests.adapters.dingtalk_desk import Desk
+from tests.contracts.channel_kit import wrong_types
 from tests.fakes import Answer, Call, RecordingServer
 
 SECRET = "kit-card-secret"
@@ -249,3 +250,16 @@ def test_choices_behind_a_grown_card_have_a_card_of_their_own() -> None:
         assert isinstance(desk.robot.send(reply, 0), Delivered)
         assert [call.json["outTrackId"] for call in desk.calls(kit.CREATE)] == [reply.key, f"{reply.key}-choice"]
         assert desk.sends() == []
+
+
+def test_no_shape_of_a_callback_breaks_anything(desk: Desk) -> None:
+    whole = {**tap(asked(desk), "1"), "spaceId": "cid", "spaceType": "IM_GROUP"}
+    inside = json.loads(whole["content"])
+    bodies = [*wrong_types(whole), *({**whole, "content": content} for content in wrong_types(inside))]
+    for body in bodies:
+        request = callback(body)
+        try:
+            events = desk.robot.parse(request)
+        except Malformed:
+            continue
+        assert json.loads(desk.robot.answer(request, events).body)["cardUpdateOptions"]

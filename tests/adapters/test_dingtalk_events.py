@@ -13,6 +13,7 @@ from adapters.errors import Malformed, Unverified
 from adapters.values import Control, ControlEvent, DeliveryState, Event, Request, StatusUpdate
 from tests.adapters import dingtalk_kit as kit
 from tests.adapters.dingtalk_desk import Desk
+from tests.contracts.channel_kit import wrong_types
 
 KEY = "1234567890123456789012345678901234567890123"
 OTHER_KEY = "abcdefghijabcdefghijabcdefghijabcdefghijabc"
@@ -186,3 +187,13 @@ def test_every_event_of_another_kind_is_noted_by_its_name(desk: Desk) -> None:
 
 def test_a_key_whose_last_character_carries_unused_bits_is_taken() -> None:
     DingTalkSettings(**kit.SETTINGS, token="t", aes_key="1234567890123456789012345678901234567890123")
+
+
+def test_no_shape_of_an_event_breaks_anything(desk: Desk) -> None:
+    for body in wrong_types({**READ, "errCode": "0", "EventTime": 1}):
+        request = pushed(body)
+        try:
+            events = desk.robot.parse(request)
+        except Malformed:
+            continue
+        assert opened(desk.robot.answer(request, events).body) == "success"

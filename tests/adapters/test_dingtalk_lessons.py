@@ -1,11 +1,16 @@
 """Bugs that were seen in other DingTalk bots (DingTalk sheet §10), each as what ours does instead.
 
-Those of cards and of the stream mode follow with them; atomic deduplication is the inbox's.
+Here are those of messages. Those of cards (stuck at "thinking", unchecked `deliverResults`, values that are no
+strings, the last update not tried again) are named in `test_dingtalk_cards`; those of the stream (late
+acknowledgements, an SDK that breaks on quota frames, a connection given up, tickets in logs) in
+`test_dingtalk_stream`; deduplication that is not atomic is in the inbox's contract.
 """
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +20,8 @@ from adapters.values import Action, Control, ControlEvent, Delivered, Message, R
 from tests.adapters import dingtalk_kit as kit
 from tests.adapters.dingtalk_desk import Desk, saying
 from tests.fakes import Answer, json_answer
+
+SESSION_KEY = "00112233445566778899aabbccddeeff"
 
 
 @pytest.fixture
@@ -54,6 +61,19 @@ def test_a_late_second_delivery_has_the_same_key_and_another_signature(desk: Des
     }
     assert len(keys) == 1
     assert desk.robot.dedupe_horizon >= timedelta(minutes=10)
+
+
+def test_a_webhooks_address_does_not_grow_with_every_send(desk: Desk) -> None:
+    body = desk.with_session()
+    for _ in range(3):
+        desk.send(body)
+    assert {tuple(call.query.items()) for call in desk.sends()} == {(("session", SESSION_KEY),)}
+
+
+def test_a_robots_own_words_start_no_conversation_with_itself(desk: Desk) -> None:
+    (event,) = desk.robot.parse(kit.signed(kit.body(senderId=kit.BOT)))
+    assert isinstance(event, ControlEvent)
+    assert event.what == "own_message"
 
 
 def test_a_rate_limit_that_comes_as_403_is_not_taken_for_a_missing_permission(desk: Desk) -> None:
@@ -136,7 +156,6 @@ def test_a_conversation_id_keeps_its_case(desk: Desk) -> None:
 
 def test_no_secret_token_or_webhook_is_logged(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    session = "00112233445566778899aabbccddeeff"
     for fault in (
         Answer(cut=True),
         kit.old_error(300001),
@@ -146,7 +165,14 @@ def test_no_secret_token_or_webhook_is_logged(desk: Desk, caplog: pytest.LogCapt
         desk.server.faults.append(fault)
         outcome = desk.send(desk.with_session())
         told = caplog.text + repr(outcome) + repr(desk.robot.settings)
-        assert not [secret for secret in (session, kit.SECRET, kit.TOKEN) if secret in told]
+        assert not [secret for secret in (SESSION_KEY, kit.SECRET, kit.TOKEN) if secret in told]
+
+
+@pytest.mark.parametrize("endpoint", ["card", "event"])
+def test_an_absent_signature_is_a_rejection_at_every_door(endpoint: str) -> None:
+    keys: dict[str, Any] = {"card_secret": "s", "token": "t", "aes_key": "1" * 43}
+    with Desk.open(**keys) as desk, pytest.raises(Unverified):
+        desk.robot.verify(replace(kit.request(b'{"encrypt":"AAAA"}', {}), endpoint=endpoint))
 
 
 @pytest.mark.parametrize("missing", ["timestamp", "sign"])

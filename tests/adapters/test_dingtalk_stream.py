@@ -116,6 +116,15 @@ def test_a_message_that_was_not_kept_is_not_acknowledged(gateway: Gateway, runni
     assert line.answer()["headers"]["messageId"] == again
 
 
+def test_a_message_that_comes_again_under_a_new_frame_has_the_same_key(gateway: Gateway, running: Running) -> None:
+    line = gateway.line()
+    for _ in range(2):
+        line.say(frame(ROBOT, kit.body()))
+        line.answer()
+    first, second = messages(running)
+    assert first.key == second.key
+
+
 def test_messages_keep_their_order(gateway: Gateway, running: Running) -> None:
     line = gateway.line()
     for number in range(30):

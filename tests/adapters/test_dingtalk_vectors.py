@@ -342,7 +342,7 @@ def test_a_frame_has_its_acknowledgement(vector: Any) -> None:
         assert answer is None
         return
     given = json.loads(answer or "")
-    assert (given["code"], given["headers"]) == (wanted["code"], wanted["headers"])
+    assert {**given, "data": ""} == {**wanted, "data": ""}
     if vector["frame"]["headers"]["topic"] == CARD:  # what the card then shows is each bot's own
         assert set(json.loads(given["data"])["response"]) == set(json.loads(wanted["data"])["response"])
     else:
