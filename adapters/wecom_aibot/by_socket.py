@@ -35,6 +35,7 @@ PUSHES = 2
 """Tries of one push. Nothing keeps the platform from showing both, so the second is the last."""
 SHOW_EVERY = 3.0
 """Seconds between two updates of a growing answer."""
+_NOT_CHANGEABLE = "846608"
 _CHAT_TYPES = {"single": 1, "group": 2}  # 2 is unconfirmed (WeCom sheet §4.7)
 
 
@@ -80,7 +81,9 @@ class SocketMode:
         self._services.growth.open(name, Shown(content=final.content, lang=final.lang).dump())
         fields = stream(stream_id, final.content, finish=True, feedback=feedback)
         outcome = self._said(command(RESPOND, {"msgtype": "stream", "stream": fields}, req_id=req_id))
-        if isinstance(outcome, Refused) and outcome.action is Action.REROUTE:
+        if again and isinstance(outcome, Refused) and outcome.code == _NOT_CHANGEABLE:
+            pass  # not for its age, which is known here: the earlier try has finished it
+        elif isinstance(outcome, Refused) and outcome.action is Action.REROUTE:
             final = Shown(content=final.content)
         elif not isinstance(outcome, Delivered):
             return _doubtful(outcome, again=again)

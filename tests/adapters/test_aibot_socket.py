@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -379,6 +380,67 @@ def test_no_acknowledgement_is_unknown_and_the_same_stream_may_be_said_again(
     first, *others = platform.streams()
     assert others
     assert all({**each, "feedback": 0} == {**first, "feedback": 0} for each in others)
+
+
+def test_a_stream_that_the_earlier_try_has_finished_is_not_said_a_second_time(platform: Platform) -> None:
+    platform.replies["aibot_respond_msg"] = lambda _frame: {"errcode": 846608, "errmsg": "finished"}
+    desk = desk_at(platform)
+    with connected(desk) as inbox:
+        message = heard(platform, inbox)
+        assert isinstance(desk.bot.send(reply_to(message), 0, again=True), Delivered)
+    assert platform.commands("aibot_send_msg") == []
+
+
+def test_a_connection_cut_after_the_frame_is_unknown(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_socket, "ACK", timedelta(seconds=0.5))
+
+    def cut(_frame: Any) -> None:
+        platform.cut()
+
+    platform.replies["aibot_respond_msg"] = cut
+    desk = desk_at(platform)
+    with connected(desk) as inbox:
+        assert isinstance(desk.bot.send(reply_to(heard(platform, inbox)), 0), Unknown)
+
+
+CODES = ["-1", "40058", "45009", "48002", "846601", "846602", "846609", "853006", "987654"]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_is_known_and_has_a_next_step(code: str, platform: Platform) -> None:
+    platform.replies["aibot_respond_msg"] = lambda _frame: {"errcode": int(code), "errmsg": "my pin is 4471"}
+    desk = desk_at(platform)
+    with connected(desk) as inbox:
+        outcome = refused(desk.bot.send(reply_to(heard(platform, inbox), parts=["my pin is 4471"]), 0))
+    assert outcome.code in (code, "")
+    assert code in outcome.reason
+    assert len(outcome.reason) > len(code) + 10
+    assert "4471" not in outcome.reason
+
+
+@pytest.mark.parametrize("said", [{"errcode": None}, {"errcode": "what"}, {"errcode": [0]}, {"errcode": True}])
+def test_an_acknowledgement_that_cannot_be_read_is_unknown(
+    said: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_socket, "ACK", timedelta(seconds=0.3))
+    platform.replies["aibot_respond_msg"] = lambda _frame: said
+    desk = desk_at(platform)
+    with connected(desk) as inbox:
+        assert isinstance(desk.bot.send(reply_to(heard(platform, inbox)), 0), Unknown)
+
+
+def test_many_workers_send_at_once(platform: Platform) -> None:
+    desk = desk_at(platform)
+    with connected(desk) as inbox:
+        messages = [
+            heard(platform, inbox, msgid=f"M{n}", req_id=f"R-{n}", **{"from": {"userid": f"u-{n}"}})
+            for n in range(20)
+        ]
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = list(pool.map(lambda m: desk.bot.send(reply_to(m, parts=[m.sender]), 0), messages))
+    assert all(isinstance(outcome, Delivered) for outcome in outcomes)
+    said = {frame["headers"]["req_id"]: frame["body"]["stream"] for frame in platform.commands("aibot_respond_msg")}
+    assert {req_id: each["content"] for req_id, each in said.items()} == {f"R-{n}": f"u-{n}" for n in range(20)}
 
 
 def test_a_push_without_an_answer_is_repeated_once_at_most(
