@@ -1,10 +1,10 @@
 """The inbox in Redis. Every change is one script (sessions/scripts/); Redis's clock is the only one.
 
 After `StoreDown` it is not known whether the change happened. Each call may simply be made again: a second accept
-finds duplicates, a second commit of the same reply changes nothing, so do a second pause, resume, adopt and observe
-(what was news is none then), and a second settle, park or postpone raises `LeaseLost`, which then means that the
-first one did it. Only a commit that gathers must not be: the first may have
-pinned messages that its reply never saw. Let the lease run out, and the turn comes again with all of them.
+finds duplicates; a second commit of the same reply changes nothing, nor does a second pause, resume, adopt or
+observe (what was news is none then); and a second settle, park or postpone raises `LeaseLost`, which then means
+that the first one did it. Only a commit that gathers must not be: the first may have pinned messages that its reply
+never saw. Let the lease run out, and the turn comes again with all of them.
 """
 
 import os

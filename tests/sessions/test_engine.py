@@ -11,6 +11,7 @@ from sessions.codec import digest
 from sessions.embedded import EmbeddedRedis
 from sessions.errors import StoreDown
 from sessions.inbox import PartState
+from sessions.limits import STATUS_FOR
 from sessions.scripts import HAND_BACK, TIDY, WAKE, Call
 from sessions.store import RedisStore, pairs
 from tests.contracts.inbox import InboxContract
@@ -71,6 +72,8 @@ def test_nothing_of_an_answered_conversation_stays_for_ever(desk: RedisDesk) -> 
         ("conversation", timedelta(hours=1)),
         ("recent", timedelta(minutes=30)),
         ("observed", HORIZON),
+        ("status", STATUS_FOR),
+        ("pause", timedelta(hours=12)),
     ],
 )
 def test_what_expires_does_so_in_its_time(desk: RedisDesk, part: str, longest: timedelta) -> None:
@@ -78,9 +81,41 @@ def test_what_expires_does_so_in_its_time(desk: RedisDesk, part: str, longest: t
     offer(inbox, "m1")
     answer(inbox, claim_one(inbox))
     inbox.observe(status("key", "wamid.1"))
+    inbox.pause(conversation(), for_=timedelta(hours=12))
     [name] = desk.store.command("KEYS", f"fd:{{*}}:{part}:*")
     left = timedelta(milliseconds=desk.store.command("PTTL", name))
     assert longest - timedelta(minutes=1) < left <= longest
+
+
+def test_each_update_keeps_a_status_for_as_long_again(desk: RedisDesk) -> None:
+    inbox = desk.inbox()
+    inbox.observe(status("", "wamid.1"))
+    [name] = desk.store.command("KEYS", "fd:{*}:status:*")
+    desk.store.command("PEXPIRE", name, 1000)
+    inbox.observe(status("", "wamid.1"))
+    assert desk.store.command("PTTL", name) > 1000
+
+
+def test_a_status_names_no_phone_number_and_takes_little_room(desk: RedisDesk) -> None:
+    """There is one for each message of a week."""
+    desk.inbox().observe(status("", "wamid.HBgMNDkxNTE" * 4))
+    [name] = desk.store.command("KEYS", "fd:{*}:status:*")
+    assert b"wamid" not in name
+    assert desk.store.command("OBJECT", "ENCODING", name) == b"int"
+
+
+def test_an_adopted_conversation_leaves_nothing_of_the_old_one(desk: RedisDesk) -> None:
+    inbox = desk.inbox()
+    offer(inbox, "m1")
+    answer(inbox, claim_one(inbox))
+    inbox.pause(conversation(), for_=HORIZON)
+    inbox.adopt(conversation(), conversation("new"))
+    names = {name.decode() for name in desk.store.command("KEYS", "*")}
+    old, new = conversation().key, conversation("new").key
+    assert {name.split(":")[2] for name in names if name.endswith(old) and "seen" not in name} == set()
+    kept = {name for name in names if name.endswith(new)}
+    assert {name.split(":")[2] for name in kept} == {"conversation", "recent", "pause"}
+    assert all(desk.store.command("PTTL", name) > 0 for name in kept)
 
 
 def test_texts_sent_long_ago_are_cleared_away(desk: RedisDesk) -> None:

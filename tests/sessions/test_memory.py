@@ -32,3 +32,11 @@ def test_a_status_update_is_forgotten_after_a_day() -> None:
     assert inbox.observed("key") == "wamid.1"
     desk.pass_time(timedelta(hours=2))
     assert inbox.observed("key") is None
+
+
+def test_how_far_a_message_got_is_known_for_eight_days() -> None:
+    desk = MemoryDesk()
+    inbox = desk.inbox()
+    for days, news in ((0, True), (7, False), (7, False), (9, True)):
+        desk.pass_time(timedelta(days=days))
+        assert inbox.observe(status("key", "wamid.1")).advanced is news
