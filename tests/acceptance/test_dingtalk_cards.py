@@ -1,7 +1,8 @@
-"""An answer that grows in DingTalk's card, through real processes and kills."""
+"""DingTalk's cards and stream through real processes and kills."""
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,16 @@ pytestmark = pytest.mark.acceptance
 ANSWER = "Your parcel left the house this morning and will be with you tomorrow before noon, as it was promised."
 
 
+@dataclass
 class CardTown(Town):
     """A town whose robot shows its answers in cards. The channel's table is the configuration's last."""
+
+    mode: str = "http"
 
     def configure(self) -> Path:
         config = super().configure()
         with config.open("a") as written:
-            written.write('card_template_id = "answers.schema"\ncard_key = "content"\n')
+            written.write(f'card_template_id = "answers.schema"\ncard_key = "content"\nmode = "{self.mode}"\n')
         return config
 
 
@@ -66,4 +70,20 @@ def test_a_kill_half_way_leaves_one_whole_answer(town: CardTown, kind: str) -> N
     time.sleep(2)
     assert [reply.text for reply in town.dingtalk.replies()] == [ANSWER]
     assert [card.state for card in town.dingtalk.cards.cards.values()] == ["finished"]
+    assert town.dingtalk.breaches == []
+
+
+def test_a_stream_is_connected_again_after_its_process_was_killed(town: CardTown) -> None:
+    town.mode = "stream"
+    town.dingtalk.streams = True
+    town.start()
+    until(lambda: town.dingtalk.gateway.connections)
+    assert town.dingtalk.say("Where is my parcel?", user="one").status == 200
+    until(lambda: len(town.dingtalk.replies()) == 1)
+    (connector,) = [each for each in town.processes if each.cmdline()[-1:] == ["connect"]]
+    connector.kill()
+    until(lambda: not town.dingtalk.gateway.connections)
+    until(lambda: town.dingtalk.gateway.connections)
+    assert town.dingtalk.say("And mine?", user="two").status == 200
+    until(lambda: len(town.dingtalk.replies()) == 2)
     assert town.dingtalk.breaches == []
