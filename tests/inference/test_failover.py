@@ -102,7 +102,7 @@ def test_an_answer_that_nobody_can_go_on_with_is_not_waited_for(pair: Pair, conn
         while len(one.requests) == before:
             time.sleep(0.01)
         one.stop_listening()
-        assert took.result() < 3  # the limits of silence are 30 and 15 s
+        assert took.result() < 8  # some 2 on quiet cores; the limits of silence are 30 and 15
 
 
 def test_a_slow_server_that_still_listens_is_waited_for(pair: Pair, connect: Connect) -> None:
