@@ -62,8 +62,9 @@ def _open_roads(key: str, channel: Mapping[str, Any], settings: type[ChannelSett
     """Every call to a platform carries a token: over plain http only to this machine or its private network."""
     for name in settings.model_fields:
         url = channel.get(name)
-        if name.endswith("_base") and isinstance(url, str) and not is_private(url):
-            yield f"{key}.{name}: would send the access token over plain http; write https://"
+        if name.endswith(("_base", "_url")) and isinstance(url, str) and not is_private(url):
+            plain, safe = ("ws", "wss") if url.startswith("ws:") else ("http", "https")
+            yield f"{key}.{name}: would send the access token over plain {plain}; write {safe}://"
 
 
 def _ignorant(assistants: Mapping[str, Assistant]) -> Iterator[str]:

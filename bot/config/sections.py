@@ -84,7 +84,7 @@ def is_private(url: str) -> bool:
     """Whether what is sent to *url* can be read by nobody on the way. True for what is no address at all: that is
     told by whoever reads it."""
     try:
-        return urlsplit(url).scheme != "http" or is_local(url)
+        return urlsplit(url).scheme not in ("http", "ws") or is_local(url)
     except ValueError:
         return True
 
