@@ -118,7 +118,7 @@ class Channel(ABC, Generic[S]):
     surface: ClassVar[Surface] = Surface()
     """What can be shown beyond text."""
     typing_lasts: ClassVar[timedelta | None] = None
-    """How long the platform shows what `turn_started` said; it is said again that often. None: once is enough."""
+    """How often `still_writing` says again what `turn_started` said, since it wears off. None: once is enough."""
     endpoints: ClassVar[frozenset[str]] = frozenset()
     """What may follow the channel's own address, such as `card` of `/webhooks/<channel>/card`."""
 
@@ -194,6 +194,10 @@ class Channel(ABC, Generic[S]):
     def turn_started(self, message: Message) -> None:
         """Tells the customer that an answer is being written, where the platform can. May raise; the caller
         runs it beside the turn and counts failures."""
+
+    def still_writing(self, message: Message) -> None:
+        """As :meth:`turn_started`, every `typing_lasts` as long as the answer is being written."""
+        self.turn_started(message)
 
     def check(self) -> Sequence[Finding]:
         """Asks the platform whether this configuration works. Never raises."""

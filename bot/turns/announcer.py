@@ -4,10 +4,11 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from adapters.channel import Channel
@@ -50,7 +51,7 @@ class Announcer:
         if type(channel).turn_started is Channel.turn_started:
             yield
             return
-        self._say(channel, message)
+        self._say(channel.name, partial(channel.turn_started, message))
         lasts = channel.typing_lasts
         if lasts is None:
             yield
@@ -83,7 +84,7 @@ class Announcer:
             lasts = sign.channel.typing_lasts
             if sign.over.is_set() or sign.due > sign.until or lasts is None:
                 continue
-            self._say(sign.channel, sign.message, sign.over)
+            self._say(sign.channel.name, partial(sign.channel.still_writing, sign.message), sign.over)
             sign.due += lasts.total_seconds()
             self._put(sign)
 
@@ -96,16 +97,16 @@ class Announcer:
                     return heapq.heappop(self._waiting)
                 self._changed.wait(left)
 
-    def _say(self, channel: Channel[Any], message: Message, over: threading.Event | None = None) -> None:
+    def _say(self, channel: str, words: Callable[[], None], over: threading.Event | None = None) -> None:
         if self._slots.acquire(blocking=False):
-            threading.Thread(target=self._run, args=(channel, message, over), name="announce", daemon=True).start()
+            threading.Thread(target=self._run, args=(channel, words, over), name="announce", daemon=True).start()
 
-    def _run(self, channel: Channel[Any], message: Message, over: threading.Event | None) -> None:
+    def _run(self, channel: str, words: Callable[[], None], over: threading.Event | None) -> None:
         try:
             if over is None or not over.is_set():
-                channel.turn_started(message)
+                words()
         except (NotSent, MaybeSent) as error:
-            metrics.announcements_failed_total.labels(channel=channel.name).inc()
-            log("announcement_failed", channel=channel.name, reason=type(error).__name__)
+            metrics.announcements_failed_total.labels(channel=channel).inc()
+            log("announcement_failed", channel=channel, reason=type(error).__name__)
         finally:
             self._slots.release()
