@@ -33,7 +33,7 @@ from adapters.wecom.check import findings
 from adapters.wecom.envelope import Callback
 from adapters.wecom.inbound import Inbound, read_inner
 from adapters.wecom.media import STALE, Uploaded, Uploads, fetched
-from adapters.wecom.outbound import Outbound, buckets
+from adapters.wecom.outbound import Outbound, pace
 from adapters.wecom.passive import Passive
 from adapters.wecom.settings import WeComSettings
 
@@ -120,7 +120,7 @@ class WeComApp(Channel[WeComSettings]):
             return Refused(reason="44004 empty text: it is never sent", action=Action.GIVE_UP, code="44004")
         if "|" in to or to.startswith("@"):  # several receivers, or @all
             return Refused(reason="the receiver is not one member", action=Action.GIVE_UP)
-        wait = self.services.throttle.take(buckets(self.account, self.settings.agent_id, to))
+        wait = self.services.throttle.take([pace(self.account, self.settings.agent_id, to)])
         if wait > timedelta():
             reason = (
                 "more would be dropped by WeCom without a word: 30 messages a minute, 1,000 an hour to a member"

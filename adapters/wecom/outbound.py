@@ -65,11 +65,8 @@ def _linked(attachment: Attachment) -> tuple[str, Mapping[str, object]]:
     return "textcard", {"title": title, "description": title, "url": attachment.url}
 
 
-def buckets(account: str, agent_id: int, member: str) -> tuple[Bucket, ...]:
+def pace(account: str, agent_id: int, member: str) -> Bucket:
     """What is over 30 messages a minute or 1,000 an hour to one member is dropped with errcode 0 (D/90454). In any
-    minute at most the burst and what comes back meanwhile can pass: 20 and 10; in any hour 500 and 500."""
+    minute at most the burst and what comes back meanwhile can pass, 20 and 10; in any hour 20 and 600."""
     name = f"wecom:{account}:{agent_id}:{member.casefold()}"
-    return (
-        Bucket(name=f"{name}:minute", every=timedelta(seconds=6), burst=20),
-        Bucket(name=f"{name}:hour", every=timedelta(seconds=7.2), burst=500),
-    )
+    return Bucket(name=name, every=timedelta(seconds=6), burst=20)

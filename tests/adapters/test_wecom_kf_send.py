@@ -240,16 +240,24 @@ def test_the_customer_s_next_word_opens_five_more(server: RecordingServer) -> No
 
 def test_a_part_that_is_sent_again_counts_once(server: RecordingServer, kf: KfPlatform) -> None:
     channel, said = account(server.url), reply(*"abcde")
-    for index in (0, 0, 0, 1, 2, 3, 4):
+    for index in (0, 0, 0, 1, 2, 3, 4, 4, 2):
         assert isinstance(channel.send(said, index), Delivered)
 
 
 def test_a_refused_part_does_not_count(server: RecordingServer, kf: KfPlatform) -> None:
-    kf.will(SEND, *[json_answer({"errcode": -1})] * 7)
-    channel, said = account(server.url), reply(*"abcde")
-    for _ in range(7):
-        assert refused(channel.send(said, 0)).action is Action.RETRY
-    assert [type(channel.send(said, index)) for index in range(5)] == [Delivered] * 5
+    kf.will(SEND, *[json_answer({"errcode": -1})] * 5)
+    channel = account(server.url)
+    for index in range(5):
+        assert refused(channel.send(reply(*"abcde"), index)).action is Action.RETRY
+    assert isinstance(channel.send(reply("f", key="3" * 32), 0), Delivered)
+
+
+def test_a_part_whose_answer_was_lost_counts(server: RecordingServer, kf: KfPlatform) -> None:
+    kf.will(SEND, *[Answer(cut=True)] * 5)
+    channel = account(server.url)
+    for index in range(5):
+        assert isinstance(channel.send(reply(*"abcde"), index), Unknown)
+    assert refused(channel.send(reply("f", key="3" * 32), 0)).code == "95001"
 
 
 @pytest.mark.parametrize("code", [95001, 95002])

@@ -11,13 +11,12 @@ from adapters.errors import MediaLost
 from adapters.files import MemoryFiles
 from adapters.growth import MemoryGrowth
 from adapters.http import NotSent
-from adapters.shared import Bucket
 from adapters.surface import Content
 from adapters.throttle import MemoryThrottle
 from adapters.values import Action, Attachment, ConversationId, Delivered, Media, Message, Part, Unknown
 from adapters.wecom import WeComApp
 from adapters.wecom.media import MEGABYTE, ascii_name
-from adapters.wecom.outbound import buckets
+from adapters.wecom.outbound import pace
 from tests.adapters.wecom_app import app, services
 from tests.adapters.wecom_fake import SEND, Platform, error, paths, refused, reply, sent
 from tests.adapters.wecom_platform import ACCESS_TOKEN, CORP, NOW, vector
@@ -350,7 +349,7 @@ def test_no_minute_has_more_than_thirty_messages_and_no_hour_a_thousand() -> Non
     throttle = MemoryThrottle(lambda: now[0])
     said: list[datetime] = []
     while now[0] - NOW < timedelta(hours=2):
-        wait = throttle.take(buckets(CORP, 7, "zhangsan"))
+        wait = throttle.take([pace(CORP, 7, "zhangsan")])
         if wait > timedelta():
             now[0] += wait
         else:
@@ -374,5 +373,4 @@ def test_what_would_be_dropped_waits(server: RecordingServer) -> None:
 
 
 def test_a_member_is_one_whatever_the_case_of_the_name() -> None:
-    assert buckets(CORP, 7, "ZhangSan") == buckets(CORP, 7, "zhangsan")
-    assert all(isinstance(each, Bucket) for each in buckets(CORP, 7, "x"))
+    assert pace(CORP, 7, "ZhangSan") == pace(CORP, 7, "zhangsan") != pace(CORP, 8, "zhangsan")
