@@ -13,6 +13,7 @@ KEPT = (
     "X-Content-Type-Options",
     "Referrer-Policy",
     "Cache-Control",
+    "Content-Disposition",
     "X-Accel-Buffering",
 )
 PATIENCE = (2, 12)

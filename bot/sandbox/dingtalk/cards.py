@@ -4,6 +4,9 @@ A template shows the variable `text` or its streaming variable, and a button for
 the button's action id is *n*.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import re
 import threading
@@ -15,7 +18,7 @@ from bot.sandbox.dingtalk.errors import QPS, api_error
 from bot.sandbox.simulator.calls import Exchange, Route, route
 from bot.sandbox.simulator.clock import Clock
 from bot.sandbox.simulator.journal import Choice, Grown, Journal, SentMessage
-from bot.sandbox.simulator.platform import member
+from bot.sandbox.simulator.platform import Post, member
 from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 
 LARGEST_VALUE = 1024
@@ -250,3 +253,19 @@ def callback(card: Card, choice: str, user: str, corp_id: str) -> Mapping[str, A
         "userId": user,
         "content": json.dumps(content, ensure_ascii=False),
     }
+
+
+def post(data: Mapping[str, Any], secret: str, timestamp: str) -> Post:
+    """A tap on its way to the bot; the signature covers the time only (§3.3)."""
+    digest = hmac.new(secret.encode(), timestamp.encode(), hashlib.sha256).digest()
+    return Post(
+        what="card",
+        message_id=str(data["outTrackId"]),
+        suffix="/card",
+        headers={
+            "Content-Type": "application/json; charset=utf-8",
+            "x-ddpaas-signature-timestamp": timestamp,
+            "x-ddpaas-signature": base64.b64encode(digest).decode(),
+        },
+        body=json.dumps(data, ensure_ascii=False).encode(),
+    )

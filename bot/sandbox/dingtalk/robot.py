@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.sandbox.dingtalk import cards, events, gateway, inbound
-from bot.sandbox.dingtalk.cards import Cards
+from bot.sandbox.dingtalk.cards import Card, Cards
 from bot.sandbox.dingtalk.gateway import Gateway
 from bot.sandbox.dingtalk.media import Media
 from bot.sandbox.dingtalk.quotas import Quotas
@@ -19,7 +19,7 @@ from bot.sandbox.dingtalk.sends import Sends
 from bot.sandbox.dingtalk.tokens import Tokens
 from bot.sandbox.simulator.courier import Heard
 from bot.sandbox.simulator.envelope import Envelope
-from bot.sandbox.simulator.journal import Delivery, Said
+from bot.sandbox.simulator.journal import EMPTY, Delivery, Said
 from bot.sandbox.simulator.platform import Platform, Post, member
 
 CARD_PATIENCE = timedelta(seconds=2)
@@ -127,14 +127,16 @@ class Robot(Platform[dict[str, Any]]):
         body = self._body(sender, content, message_id, session_webhook=session_webhook)
         return self._hand(sender, body, text)
 
-    def write(self, kind: str, *, user: str = "", group: str = "", **fields: Any) -> Delivery:
+    def write(self, kind: str, *, user: str = "", name: str = "", group: str = "", **fields: Any) -> Delivery:
         if group and kind in inbound.GROUPS_LACK:
             raise KeyError(f"{kind} never comes from groups")
-        sender = Sender(user=user or "manager4220", name=user or "manager4220", group=group)
+        user = user or "manager4220"
+        sender = Sender(user=user, name=name or user, group=group, guest=user.startswith("guest"))
         given = {**inbound.KINDS[kind], **fields}
         code = self.media.keep(*inbound.FILES[kind]) if kind in inbound.FILES else ""
         body = self._body(sender, inbound.content(kind, code, given), None)
-        return self._hand(sender, body, str(given.get("text", "")), style=kind, media=code)
+        told = {"filename": inbound.FILES[kind][2], **given} if code else given
+        return self._hand(sender, body, str(given.get("text", "")), style=kind, media=code, fields=told)
 
     def _body(
         self, sender: Sender, content: Mapping[str, Any], message_id: str | None, *, session_webhook: bool = True
@@ -168,7 +170,14 @@ class Robot(Platform[dict[str, Any]]):
         return body
 
     def _hand(
-        self, sender: Sender, body: dict[str, Any], words: str, *, style: str = "text", media: str = ""
+        self,
+        sender: Sender,
+        body: dict[str, Any],
+        words: str,
+        *,
+        style: str = "text",
+        media: str = "",
+        fields: Mapping[str, Any] = EMPTY,
     ) -> Delivery:
         said = Said(
             user=sender.user,
@@ -179,6 +188,7 @@ class Robot(Platform[dict[str, Any]]):
             at=self.clock.now(),
             style=style,
             media=media,
+            fields=fields,
         )
         if not self.streams:
             return self._deliver(said, body)
@@ -207,29 +217,19 @@ class Robot(Platform[dict[str, Any]]):
         """A tap on a card's button; the bot has two seconds (§3.3)."""
         card, title = self.cards.tapped(message_id, choice)
         who = user or next((staff for staff, name in self._staff.items() if name == card.to), "manager4220")
-        at = self.clock.now()
-        self.journal.add(Said(user=who, name=who, text=title, message_id="", place="", at=at, style="tap"))
+        self._tapped(who, card, title, {"message_id": message_id, "choice": choice})
         data = cards.callback(card, choice, who, self.corp_id)
         if self.streams:
             return self._streamed(gateway.CARD, data, message_id)
-        delivery = self._post(lambda: self._card_post(data), again=False)
+        delivery = self._post(lambda: cards.post(data, self.card_secret, self._timestamp()), again=False)
         if delivery.elapsed > CARD_PATIENCE:
             self.breach("card_answer_late", f"{delivery.elapsed.total_seconds():.1f} s instead of 2 s")
         return delivery
 
-    def _card_post(self, data: Mapping[str, Any]) -> Post:
-        timestamp = self._timestamp()
-        digest = hmac.new(self.card_secret.encode(), timestamp.encode(), hashlib.sha256).digest()
-        return Post(
-            what="card",
-            message_id=str(data["outTrackId"]),
-            suffix="/card",
-            headers={
-                "Content-Type": "application/json; charset=utf-8",
-                "x-ddpaas-signature-timestamp": timestamp,
-                "x-ddpaas-signature": base64.b64encode(digest).decode(),
-            },
-            body=json.dumps(data, ensure_ascii=False).encode(),
+    def _tapped(self, who: str, card: Card, title: str, fields: Mapping[str, Any]) -> None:
+        place, at = card.to if card.to in self._groups else "", self.clock.now()
+        self.journal.add(
+            Said(user=who, name=who, text=title, message_id="", place=place, at=at, style="tap", fields=fields)
         )
 
     def event(self, event: Mapping[str, Any]) -> Delivery:

@@ -4,7 +4,7 @@
 |---|---|---|
 | GET state | | name, url, webhook_url, customers, settings, waiting faults |
 | POST say | text, user ... as the platform's `say` | a delivery: status, body, ms, message_id, error |
-| POST write | kind of `kinds`, user, and fields that replace its example's | a delivery |
+| POST write | kind of `kinds`, user (and group, name), and fields that replace its example's | a delivery |
 | POST tap | message_id, choice, user? | a delivery; a customer taps a choice of a shown message |
 | POST redeliver | message_id | a delivery |
 | POST verify | | a delivery (WhatsApp, WeCom) |
@@ -152,10 +152,13 @@ def _write(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
     kind = str(body.pop("kind", ""))
     if kind not in platform.kinds:
         raise Wrong(f"kinds are {', '.join(platform.kinds) or 'none but text'}")
-    unknown = set(body) - {"user"} - set(platform.kinds[kind])
+    unknown = set(body) - set(inspect.signature(platform.write).parameters) - set(platform.kinds[kind])
     if unknown:
         raise Wrong(f"{kind} has no field {', '.join(sorted(unknown))}")
-    return _delivery(platform.write(kind, **body))
+    try:
+        return _delivery(platform.write(kind, **body))
+    except KeyError as error:
+        raise Wrong(str(error.args[0])) from None
 
 
 def _tap(platform: Played, body: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def described(entry: Entry) -> dict[str, Any]:
                 "place": entry.place,
                 "style": entry.style,
                 "media": entry.media,
+                "fields": dict(entry.fields),
                 "at": _time(entry.at),
             }
         case SentMessage():

@@ -8,16 +8,19 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
 LONGEST = 5000
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """A customer wrote, or did something. *place* is the group, or "" in a direct chat; *style* the platform's word
-    for what it is; *media* names a file on the platform's shelf."""
+    for what it is (tap: *fields* has the message_id and the choice), *fields* what it holds besides words; *media*
+    names a file on the platform's shelf."""
 
     user: str
     name: str
@@ -27,6 +30,7 @@ class Said:
     at: datetime
     style: str = "text"
     media: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.sandbox.simulator.journal import Delivery, Grown, Said
+from bot.sandbox.simulator.journal import EMPTY, Delivery, Grown, Said
 from bot.sandbox.simulator.media import PNG, File
 from bot.sandbox.wecom import aibot_messages as messages
 from bot.sandbox.wecom import cards
@@ -101,8 +101,9 @@ class AiBot(Callbacks):
             return self._enter(user)
         if kind == "feedback":
             event = {"id": "feedback-1", "type": given["type"]}
+            self._did(user, kind, fields=given)
             return self._event(user, "feedback_event", event)
-        picture = self._link(PNG, "image/png", "photo.png")
+        picture, held = self._link(PNG, "image/png", "photo.png")
         built: dict[str, Any] = {
             "image": {"msgtype": "image", "image": picture},
             "mixed": {
@@ -123,16 +124,20 @@ class AiBot(Callbacks):
                 "quote": {"msgtype": "text", "text": {"content": given.get("quoted", "")}},
             },
         }[kind]
-        return self._message(user, "", group, built, str(given.get("text", "")), None, style=kind)
+        media = held if kind in ("image", "mixed", "file", "video") else ""
+        return self._message(
+            user, "", group, built, str(given.get("text", "")), None, style=kind, media=media, told=given
+        )
 
-    def _link(self, content: bytes, mime: str, name: str) -> dict[str, str]:
-        """An address that lives five minutes and serves the encrypted file; by socket with a key of its own."""
+    def _link(self, content: bytes, mime: str, name: str) -> tuple[dict[str, str], str]:
+        """An address that lives five minutes and serves the encrypted file, and its id on the shelf; by socket with
+        a key of its own."""
         key = messages.new_key() if self.connects else self.encoding_aes_key
         link = secrets.token_urlsafe(12)
         self.shelf.put(link, File(content=content, mime=mime, name=name, at=self.clock.now()))
         self.links[link] = (link, self.clock.now() + MEDIA_LIFE, key)
         url = {"url": f"{self.url}/aibot/media/{link}"}
-        return {**url, "aeskey": key} if self.connects else url
+        return {**url, "aeskey": key} if self.connects else url, link
 
     def _message(
         self,
@@ -144,6 +149,8 @@ class AiBot(Callbacks):
         message_id: str | None,
         *,
         style: str = "text",
+        media: str = "",
+        told: Mapping[str, Any] = EMPTY,
     ) -> Delivery:
         at, id_ = self.clock.now(), message_id or f"CAIQ{secrets.token_urlsafe(12)}/="
         still_open = [each for each in self.interactions.values() if each.user == user and not each.finished]
@@ -158,7 +165,17 @@ class AiBot(Callbacks):
         if not self.connects:
             body["response_url"] = self._response_url(interaction)
         body |= content
-        said = Said(user=user, name=name or user, text=words, message_id=id_, place=group, at=at, style=style)
+        said = Said(
+            user=user,
+            name=name or user,
+            text=words,
+            message_id=id_,
+            place=group,
+            at=at,
+            style=style,
+            media=media,
+            fields=told,
+        )
         if self.connects:
             self.journal.add(said)
             return self.socket.push("aibot_msg_callback", body, interaction)
@@ -178,6 +195,7 @@ class AiBot(Callbacks):
         if today in self._entered:
             return Delivery(status=0, body=b"", elapsed=timedelta(), message_id="", error="once a day")
         self._entered.add(today)
+        self._did(user, "enter_chat")
         return self._event(user, "enter_chat", {})
 
     def _event(self, user: str, event: str, fields: Mapping[str, Any]) -> Delivery:
@@ -212,9 +230,18 @@ class AiBot(Callbacks):
         if item:
             chosen = {"question_key": item["question_key"], "option_ids": {"option_id": [item["option_id"]]}}
             fields["selected_items"] = {"selected_item": [chosen]}
-        who, at = user or shown.user, self.clock.now()
-        self.journal.add(Said(user=who, name=who, text=title, message_id="", place="", at=at, style="tap"))
+        who, told = user or shown.user, {"message_id": message_id, "choice": choice}
+        self._did(who, "tap", words=title, place=shown.place, fields=told)
         return self._event(who, "template_card_event", fields)
+
+    def _did(
+        self, user: str, what: str, *, words: str = "", place: str = "", fields: Mapping[str, Any] = EMPTY
+    ) -> None:
+        """Something that a member does and no message is."""
+        at = self.clock.now()
+        self.journal.add(
+            Said(user=user, name=user, text=words, message_id="", place=place, at=at, style=what, fields=fields)
+        )
 
     def outer(self, encrypted: str) -> bytes:
         return json.dumps({"encrypt": encrypted}).encode()

@@ -13,7 +13,7 @@ from bot.sandbox.simulator.calls import Exchange, Route, route
 from bot.sandbox.simulator.courier import Heard
 from bot.sandbox.simulator.envelope import cdata
 from bot.sandbox.simulator.faults import Fault
-from bot.sandbox.simulator.journal import Delivery, Said, SentMessage
+from bot.sandbox.simulator.journal import EMPTY, Delivery, Said, SentMessage
 from bot.sandbox.simulator.media import PNG
 from bot.sandbox.simulator.platform import Post
 from bot.sandbox.simulator.serving import Answer, answer_json
@@ -141,16 +141,18 @@ class WeComPlatform(Callbacks):
             id_ = self.media.keep(*FILES[kind])
             more: dict[str, Any] = {"MediaId": id_}
             more |= {"image": {"PicUrl": "https://wework.qpic.cn/0"}, "voice": {"Format": "amr"}}.get(kind, {})
-            return self._member(user, "", kind, more, "", None, media=id_)
+            return self._member(user, "", kind, more, "", None, media=id_, told={"filename": FILES[kind][2]})
         if kind == "location":
             where = {"Location_X": str(given["latitude"]), "Location_Y": str(given["longitude"])}
             more = {**where, "Scale": 15, "Label": given["label"], "AppType": "wxwork"}
-            return self._member(user, "", kind, more, f"[{given['label']}]", None)
+            return self._member(user, "", kind, more, "", None, told=given)
         if kind == "link":
             more = {"Title": given["title"], "Description": "", "Url": given["url"], "PicUrl": ""}
-            return self._member(user, "", kind, more, given["url"], None)
+            return self._member(user, "", kind, more, given["title"], None, told=given)
         if kind == "file":  # not in the official list (§2): a bot must shrug
-            return self._member(user, "", kind, {"Title": "invoice.pdf"}, "[file]", None)
+            return self._member(
+                user, "", kind, {"Title": "invoice.pdf"}, "", None, told={"filename": "invoice.pdf"}
+            )
         return self._event(user, kind, {"EventKey": given.get("key", "")})
 
     def _member(
@@ -163,6 +165,7 @@ class WeComPlatform(Callbacks):
         message_id: str | None,
         *,
         media: str = "",
+        told: Mapping[str, Any] = EMPTY,
     ) -> Delivery:
         at = self.clock.now()
         number = message_id or f"7{secrets.randbelow(10**18):018d}"
@@ -176,17 +179,28 @@ class WeComPlatform(Callbacks):
         }
         clear = xml({**common, **fields, "MsgId": int(number), "AgentID": self.agent_id})
         said = Said(
-            user=user, name=name or user, text=words, message_id=number, place="", at=at, style=kind, media=media
+            user=user,
+            name=name or user,
+            text=words,
+            message_id=number,
+            place="",
+            at=at,
+            style=kind,
+            media=media,
+            fields=told,
         )
         return self._deliver(said, Clear(message_id=number, text=clear))
 
-    def _event(self, user: str, event: str, fields: Mapping[str, Any]) -> Delivery:
+    def _event(
+        self, user: str, event: str, fields: Mapping[str, Any], *, words: str = "", told: Mapping[str, Any] = EMPTY
+    ) -> Delivery:
         at, id_ = self.clock.now(), f"event-{self._new_number()}"
         self.members[user.casefold()] = user
         self._from[id_] = (user, event)
         common = {"ToUserName": self.corp_id, "FromUserName": user, "CreateTime": int(at.timestamp())}
         clear = xml({**common, "MsgType": "event", "Event": event, **fields, "AgentID": self.agent_id})
-        said = Said(user=user, name=user, text=f"[{event}]", message_id=id_, place="", at=at, style="event")
+        style = "tap" if told else event
+        said = Said(user=user, name=user, text=words, message_id=id_, place="", at=at, style=style, fields=told)
         return self._deliver(said, Clear(message_id=id_, text=clear, what="event"))
 
     def tap(self, message_id: str, choice: str, *, user: str = "") -> Delivery:
@@ -203,9 +217,8 @@ class WeComPlatform(Callbacks):
         if item:
             chosen = {"QuestionKey": item["question_key"], "OptionIds": {"OptionId": [item["option_id"]]}}
             fields["SelectedItems"] = {"SelectedItem": [chosen]}
-        at = self.clock.now()
-        self.journal.add(Said(user=to, name=to, text=title, message_id="", place="", at=at, style="tap"))
-        return self._event(user or to, "template_card_event", fields)
+        told = {"message_id": message_id, "choice": choice}
+        return self._event(user or to, "template_card_event", fields, words=title, told=told)
 
     def outer(self, encrypted: str) -> bytes:
         if self.json_envelope:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from bot.sandbox.simulator.envelope import cdata
-from bot.sandbox.simulator.journal import Delivery, Said
+from bot.sandbox.simulator.journal import EMPTY, Delivery, Said
 from bot.sandbox.wecom.access import Access
 from bot.sandbox.wecom.app import FILES
 from bot.sandbox.wecom.callbacks import Callbacks, Clear, xml
@@ -116,11 +116,20 @@ class KfAccount(Callbacks):
         if kind == "enter_session":
             return self.enter(user)
         if kind == "recall":
+            self._did(kind, user, given)
             return self._event("user_recall_msg", user, {"recall_msgid": given["message_id"]})
         if kind in (*FILES, "file"):
-            id_ = self.media.keep(*FILES.get(kind, (b"%PDF-1.4\n%%EOF\n", "application/pdf", "invoice.pdf")))
-            return self._heard(user, "", kind, {"media_id": id_}, "", None, media=id_)
-        return self._heard(user, "", kind, given, f"[{kind}]", None)
+            file = FILES.get(kind, (b"%PDF-1.4\n%%EOF\n", "application/pdf", "invoice.pdf"))
+            id_ = self.media.keep(*file)
+            return self._heard(user, "", kind, {"media_id": id_}, "", None, media=id_, told={"filename": file[2]})
+        return self._heard(user, "", kind, given, str(given.get("title", "")), None, told=given)
+
+    def _did(self, what: str, user: str, fields: Mapping[str, Any]) -> None:
+        """Something that the customer does and no message is."""
+        at = self.clock.now()
+        self.journal.add(
+            Said(user=user, name=user, text="", message_id="", place="", at=at, style=what, fields=fields)
+        )
 
     def _heard(
         self,
@@ -132,6 +141,7 @@ class KfAccount(Callbacks):
         message_id: str | None,
         *,
         media: str = "",
+        told: Mapping[str, Any] = EMPTY,
     ) -> Delivery:
         at, id_ = self.clock.now(), message_id or f"4{secrets.token_hex(12)}"
         with self.books:
@@ -141,7 +151,15 @@ class KfAccount(Callbacks):
                 customer.state = NEW
             self._put(id_, user, 3, {"msgtype": kind, kind: dict(content)}, at)
         said = Said(
-            user=user, name=name or user, text=words, message_id=id_, place="", at=at, style=kind, media=media
+            user=user,
+            name=name or user,
+            text=words,
+            message_id=id_,
+            place="",
+            at=at,
+            style="tap" if "menu_id" in content else kind,
+            media=media,
+            fields=told,
         )
         self.journal.add(said)
         return self.notify(id_)
@@ -155,6 +173,7 @@ class KfAccount(Callbacks):
     def enter(self, user: str) -> Delivery:
         """The customer opens the chat; the welcome code lives 20 seconds (§5.4)."""
         code = secrets.token_urlsafe(16)
+        self._did("enter_session", user, {})
         with self.books:
             self.people.setdefault(user, Customer(user))
             self.codes[code] = (user, self.clock.now())
@@ -212,4 +231,6 @@ class KfAccount(Callbacks):
         """A tap on a menu's item is a text with its id (§5.2)."""
         shown = next(each for each in self.journal.shown() if each.platform_id == message_id)
         title = {each.id: each.title for each in shown.choices}[choice]
-        return self._heard(user or shown.to, "", "text", {"content": title, "menu_id": choice}, title, None)
+        told = {"message_id": message_id, "choice": choice}
+        content = {"content": title, "menu_id": choice}
+        return self._heard(user or shown.to, "", "text", content, title, None, told=told)

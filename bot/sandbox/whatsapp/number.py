@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from bot.sandbox.simulator.journal import Delivery, Said
+from bot.sandbox.simulator.journal import EMPTY, Delivery, Said
 from bot.sandbox.simulator.media import File
 from bot.sandbox.simulator.platform import Platform, Post
 from bot.sandbox.whatsapp import account, incoming, outgoing
@@ -109,17 +109,21 @@ class WhatsAppNumber(Platform[dict[str, Any]]):
         person = self.people.meet(user, name, user_ids=user_ids)
         return self._from(person, user, {"type": "text", "text": {"body": text}}, text, message_id)
 
-    def write(self, kind: str, *, user: str = "", **fields: Any) -> Delivery:
-        person = self.people.meet(user or "14155550123", "Ana Torres")
+    def write(self, kind: str, *, user: str = "", name: str = "Ana Torres", **fields: Any) -> Delivery:
+        person = self.people.meet(user or "14155550123", name)
+        given = {**incoming.KINDS[kind], **fields}
         if kind == "number_changed":
             return self._changes_number(person, str(fields.get("new") or incoming.KINDS[kind]["new"]))
         if kind not in incoming.FILES:
-            return self._from(person, person.user, incoming.content(kind, fields), f"[{kind}]", None)
-        given, mime, filename = incoming.FILES[kind]
-        id_ = self.media.keep(given, mime, filename, uploaded=False)
-        file = File(content=given, mime=mime, name=filename, at=self.clock.now())
-        message = incoming.media_content(kind, id_, file, {**incoming.KINDS[kind], **fields})
-        return self._from(person, person.user, message, str(fields.get("caption", "")), None, style=kind, media=id_)
+            words = str(given.get("text") or given.get("title") or "")
+            message = incoming.content(kind, fields)
+            return self._from(person, person.user, message, words, None, style=kind, fields=given)
+        held, mime, filename = incoming.FILES[kind]
+        id_ = self.media.keep(held, mime, filename, uploaded=False)
+        file = File(content=held, mime=mime, name=filename, at=self.clock.now())
+        message = incoming.media_content(kind, id_, file, given)
+        words, told = str(given.get("caption", "")), {"filename": filename, **given}
+        return self._from(person, person.user, message, words, None, style=kind, media=id_, fields=told)
 
     def tap(self, message_id: str, choice: str, *, user: str = "") -> Delivery:
         person, seen = self._shown[message_id]
@@ -131,7 +135,8 @@ class WhatsAppNumber(Platform[dict[str, Any]]):
             fields = {"id": picked.id, "title": picked.title}
             message = incoming.content(kind, fields | {"description": picked.description})
         message["context"] = {"from": self.display_phone_number, "id": message_id}
-        return self._from(person, person.user, message, picked.title, None)
+        told = {"message_id": message_id, "choice": choice}
+        return self._from(person, person.user, message, picked.title, None, style="tap", fields=told)
 
     def _from(
         self,
@@ -143,6 +148,7 @@ class WhatsAppNumber(Platform[dict[str, Any]]):
         *,
         style: str = "text",
         media: str = "",
+        fields: Mapping[str, Any] = EMPTY,
     ) -> Delivery:
         at = self.clock.now()
         if message["type"] not in ("reaction", "system"):
@@ -161,6 +167,7 @@ class WhatsAppNumber(Platform[dict[str, Any]]):
             at=at,
             style=style,
             media=media,
+            fields=fields,
         )
         if self.batch <= 1:
             return self._deliver(said, self._envelopes.of(**value))
@@ -184,7 +191,9 @@ class WhatsAppNumber(Platform[dict[str, Any]]):
             "user_id": person.user_id,
             "previous_user_id": old,
         }
-        return self._from(former, person.user, {"type": "system", "system": system}, "[number changed]", None)
+        return self._from(
+            former, person.user, {"type": "system", "system": system}, "[number changed]", None, style="event"
+        )
 
     def report(self, field: str, value: Mapping[str, Any]) -> Delivery:
         """A webhook that is about the account: a restriction, a template's fate, a quality (§2.6)."""
