@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.values import Message
+from bot.turns.reminders import KIND
 from inference.errors import ModelRefused
 from tests.adapters.wecom_app import services
 from tests.adapters.wecom_kf_fake import CUSTOMER, SEND, SYNC, KfPlatform, account, calls, notice
@@ -147,3 +149,21 @@ def test_a_servicer_s_message_silences_the_bot(desk: Desk, kf: KfPlatform) -> No
     desk.notified(2)
     desk.work()
     assert desk.said() == []
+
+
+def test_a_reminder_that_a_human_s_session_refuses_is_kept_for_an_operator(desk: Desk, kf: KfPlatform) -> None:
+    kf.states[CUSTOMER] = 3
+    talk = replace(notice().conversation, peer=CUSTOMER)
+    due = Message(
+        id="reminder:1",
+        conversation=talk,
+        sender=CUSTOMER,
+        text="call back",
+        sent_at=NOW,
+        kind=KIND,
+        route={"last": "m_1"},
+    )
+    desk.inbox.accept([due], horizon=desk.kf.dedupe_horizon)
+    desk.work()
+    assert kf.sent == {}
+    assert desk.parked() == ["human_owns"]
