@@ -1,7 +1,9 @@
 """Faults of other bots (sheet §8), each with the rule that keeps it out of this one. Where the rule belongs to the
 engine (acknowledging after the store, one turn at a time), the engine's tests hold it."""
 
+import hmac
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,6 +102,14 @@ class TestTheWebhook(WhatsAppKit):
         channel.verify(post(body))
         with pytest.raises(Unverified):
             channel.verify(post(body, signature(encoded(json.loads(body)))))
+
+    def test_the_old_sha1_header_opens_nothing(self) -> None:
+        request = self.text_webhook()
+        sha1 = hmac.new(SECRET.encode(), request.body, "sha1").hexdigest()
+        with pytest.raises(Unverified):
+            self.channel().verify(replace(request, headers={"x-hub-signature": f"sha1={sha1}"}))
+        with pytest.raises(Unverified):
+            self.channel().verify(post(request.body, f"sha1={sha1}"))
 
     @pytest.mark.parametrize("wrong", [VERIFY, "", "test-app-secre"])
     def test_the_app_secret_signs_and_nothing_else(self, wrong: str) -> None:
