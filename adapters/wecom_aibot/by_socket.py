@@ -21,7 +21,7 @@ from adapters.wecom_aibot.frames import PUSH, RESPOND, command
 from adapters.wecom_aibot.names import Names
 from adapters.wecom_aibot.pace import for_message, for_update, for_upload
 from adapters.wecom_aibot.pictures import problems
-from adapters.wecom_aibot.shown import DIALECT, Shown, clipped, loaded, stream
+from adapters.wecom_aibot.shown import DIALECT, Shown, clipped, far, loaded, stream
 from adapters.wecom_aibot.upload import upload
 from adapters.wecom_aibot.words import answered_below, lang_of
 
@@ -165,13 +165,13 @@ class SocketWriting:
         if time.monotonic() < self._next or "stream" not in route or not content.strip():
             return
         self._next = time.monotonic() + SHOW_EVERY
+        name = self._names.answer(route["stream"])
+        known = self._services.growth.read(name)
+        if known and (self._services.now() - known.opened_at >= CHANGEABLE or far(known.text) > len(content)):
+            return  # too late, or a new try that has not come as far as the one before: no text shrinks
         if self._services.throttle.take(for_update(self._name, route.get("chat", ""))) > timedelta():
             return
         shown = Shown(content=content, lang=lang_of(self._newest.text)).dump()
-        name = self._names.answer(route["stream"])
-        known = self._services.growth.read(name)
-        if known and self._services.now() - known.opened_at >= CHANGEABLE:
-            return
         self._services.growth.open(name, shown)
         if self._services.growth.grow(name, shown):
             feedback = "" if known or not self._feedback else route["stream"]

@@ -87,6 +87,12 @@ def loaded(dumped: str) -> Shown:
     )
 
 
+def far(dumped: str) -> int:
+    """The characters of the answer that are shown; 0 while it waits."""
+    shown = loaded(dumped)
+    return 0 if shown.waiting else len(shown.content)
+
+
 def clipped(content: str, *, room: int = LIMIT.size) -> str:
     """The beginning of *content* within *room* bytes, cut between characters."""
     return content.encode("utf-8", "replace")[:room].decode("utf-8", "ignore")

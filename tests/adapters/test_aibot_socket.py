@@ -202,6 +202,18 @@ def test_an_answer_is_shown_while_it_grows_and_then_whole(
     assert ["feedback" in each for each in platform.streams()] == [True, False, False]
 
 
+def test_a_try_that_begins_anew_shrinks_no_text(platform: Platform) -> None:
+    desk = desk_at(platform)
+    with connected(desk) as inbox:
+        message = heard(platform, inbox)
+        for words in ("Until six o'clock", "Until", "Until six o'clock every day"):
+            writing = desk.process().writing([message], "key")
+            assert writing
+            writing.show(words)
+        platform.until(lambda: platform.streams() and platform.streams()[-1]["content"].endswith("day"))
+    assert "Until" not in [each["content"] for each in platform.streams()]
+
+
 def test_updates_leave_the_chat_room_for_the_answer(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_socket, "SHOW_EVERY", 0.0)
     desk = desk_at(platform)

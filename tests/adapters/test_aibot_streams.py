@@ -91,6 +91,17 @@ def test_showing_is_paced() -> None:
     assert desk.see(stream["id"])["content"] == "word 100"
 
 
+def test_a_try_that_begins_anew_shrinks_no_text() -> None:
+    desk = Desk()
+    message, stream = desk.say("hello")
+    for words in ("Until six o'clock", "Until", "Until six o'clock every day"):
+        writing = desk.process().writing([message], "key")  # the worker before was killed
+        assert writing
+        writing.show(words)
+        assert desk.see(stream["id"])["content"].startswith("Until six o'clock")
+    assert desk.see(stream["id"])["content"].endswith("every day")
+
+
 def test_a_worker_that_is_faster_than_the_callbacks_answer_waits_a_moment() -> None:
     desk = Desk()
     request = desk.console.post(inner(text={"content": "hello"}), received_at=NOW)
