@@ -239,6 +239,7 @@ class AiBotKit(ChannelKit):
     private: ClassVar[Sequence[str]] = (TOKEN, KEY, RESPONSE_CODE)
     temporary_code = "-1"
     permanent_code = "40058"
+    account_codes: ClassVar[Sequence[str]] = ()
     earlier: ClassVar[datetime] = NOW - timedelta(minutes=1)
 
     def text_webhook(self, text: str = "hello", *, message_id: str = "m-1", user: str = "u-1") -> Request:

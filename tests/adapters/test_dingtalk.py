@@ -20,7 +20,9 @@ API_CODES = {
         "invalidParameter.msgParam.tooLong invalidParameter.robotCode.notExsit invalidParameter.msgKey "
         "robotCode.notExsit staffId.notExisted invalid.openConversationId group.disbanded bot.stopped "
         "bot.forbidden.sendMessage conversation.org.notMatch chatbotId.notAllow.sendOTO robot.oto.notExist "
-        "contain.notAllowed.word only.groupAdmin.canAtAll session.expired session.notExisted invalid.client"
+        "contain.notAllowed.word only.groupAdmin.canAtAll session.expired session.notExisted invalid.client param.templateNotExist "
+        "param.templateUnpublished param.contentUnsafe param.stream.content param.openSpaceIdInvalid "
+        "invalidParameter.robotCode.downloadCode invalidParameter.robotCode.auth"
     ),
     401: "unauthorized.client",
     403: (
@@ -34,7 +36,7 @@ API_CODES = {
 STATUS = {code: status for status, codes in API_CODES.items() for code in codes.split()}
 OLD_CODES = """
 40001 40014 42001 33 -1 15 88 90002 90018 90020 90030 300001 460101 101002 430101 430102 430103 430104 310000
-410100 130101 302033 400013 400101 400102 400105 400106 40035 43004
+410100 130101 302033 400013 400101 400102 400105 400106 40035 43004 40004 40006
 """
 
 
@@ -102,6 +104,10 @@ class TestByOpenApi(DingTalkContract):
     documented_codes = tuple(STATUS)
     temporary_code = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
     permanent_code = "staffId.notExisted"
+    account_codes = (
+        "Forbidden.AccessDenied.IpNotInWhiteList",
+        "Forbidden.AccessDenied.AccessTokenPermissionDenied",
+    )
 
     def refusal(self, code: str) -> Answer:
         return kit.api_error(code, status=STATUS.get(code, 400))
@@ -111,6 +117,7 @@ class TestBySessionWebhook(DingTalkContract):
     documented_codes = tuple(OLD_CODES.split())
     temporary_code = "90018"
     permanent_code = "430102"
+    account_codes = ("90020",)
 
     def reply(self, channel: Channel[Any], *texts: str) -> Reply:
         reply = super().reply(channel, *texts)

@@ -75,6 +75,7 @@ class FeishuContract(ChannelContract):
     documented_codes = tuple(code for code in RULES if code not in TOKEN_CODES)
     temporary_code = "99991400"
     permanent_code = "230013"
+    account_codes = ("99991401", "10003", "230006")
 
     def text_webhook(self, text: str = "hello", *, message_id: str = "m-1", user: str = "u-1") -> Request:
         found = event(text, message_id=f"om_{message_id}", user=f"ou_{user}")

@@ -65,6 +65,7 @@ class TestTelegram(ChannelContract):
     documented_codes = tuple(RULES)
     temporary_code = "429"
     permanent_code = "403 bot was blocked by the user"
+    account_codes = ("401", "404")
 
     def text_webhook(self, text: str = "hello", *, message_id: str = "m-1", user: str = "u-1") -> Request:
         number, customer = int(message_id.partition("-")[2]), 5_200_000_000_000 + int(user.partition("-")[2])

@@ -46,6 +46,7 @@ class TestWeComApp(ChannelContract):
     documented_codes = tuple(str(code) for code in sorted(RULES))
     temporary_code = "-1"
     permanent_code = "81013"
+    account_codes = ("60020", "48002", "301002")
 
     def services(self, patience: float = 5) -> Services:
         """Without the pace of one member's messages: the contract says more to one than WeCom would show."""

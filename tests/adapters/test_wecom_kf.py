@@ -54,6 +54,7 @@ class TestWeComKf(ChannelContract):
     documented_codes = tuple(str(code) for code in sorted(RULES))
     temporary_code = "-1"
     permanent_code = "95001"
+    account_codes = ("60020", "48002")
 
     @pytest.fixture(autouse=True)
     def mailbox(self) -> Iterator[None]:

@@ -80,6 +80,7 @@ class WhatsAppKit(ChannelKit):
     private = (SECRET, TOKEN, VERIFY)
     temporary_code = "131056"
     permanent_code = "131026"
+    account_codes = ("131031", "131042", "190")
 
     def services(self, patience: float = 5) -> Services:
         """Time flies between two sends, so that only the tests of the rates meet them."""

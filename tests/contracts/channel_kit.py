@@ -96,6 +96,10 @@ class ChannelKit:
     """Every code of the fact sheet's table that a send may meet."""
     temporary_code: ClassVar[str]
     permanent_code: ClassVar[str]
+    """Concerns this message or this customer alone."""
+    account_codes: ClassVar[Sequence[str]]
+    """Codes after which nobody of the account need try: wrong credentials, a locked account, an address that is not
+    admitted. Empty where the platform has none."""
 
     # ---- what the contract builds from it ----
 

@@ -199,6 +199,22 @@ class SurfaceContract(ChannelKit):
 
     # ---- the account ----
 
+    def test_what_stops_the_whole_account_is_told_apart_from_what_concerns_one_message(
+        self, server: RecordingServer
+    ) -> None:
+        channel = self.channel(server.url)
+        reply = self.reply(channel, "x")
+        told = dict.fromkeys(self.account_codes, True) | {
+            self.permanent_code: False,
+            self.temporary_code: False,
+        }
+        for code, account in told.items():
+            server.faults.clear()
+            server.faults.extend([self.refusal(code)] * 3)
+            outcome = channel.send(reply, 0)
+            assert not isinstance(outcome, Delivered | Unknown), code
+            assert outcome.account is account, code
+
     def test_what_stops_the_account_is_for_the_operator(self, server: RecordingServer) -> None:
         """Nobody tries in vain, so it must not be what concerns one customer or one message alone."""
         channel = self.channel(server.url)
