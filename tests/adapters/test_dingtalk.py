@@ -20,9 +20,9 @@ API_CODES = {
         "invalidParameter.msgParam.tooLong invalidParameter.robotCode.notExsit invalidParameter.msgKey "
         "robotCode.notExsit staffId.notExisted invalid.openConversationId group.disbanded bot.stopped "
         "bot.forbidden.sendMessage conversation.org.notMatch chatbotId.notAllow.sendOTO robot.oto.notExist "
-        "contain.notAllowed.word only.groupAdmin.canAtAll session.expired session.notExisted invalid.client param.templateNotExist "
-        "param.templateUnpublished param.contentUnsafe param.stream.content param.openSpaceIdInvalid "
-        "invalidParameter.robotCode.downloadCode invalidParameter.robotCode.auth"
+        "contain.notAllowed.word only.groupAdmin.canAtAll session.expired session.notExisted invalid.client "
+        "param.templateNotExist param.templateUnpublished param.contentUnsafe param.stream.content "
+        "param.openSpaceIdInvalid invalidParameter.robotCode.downloadCode invalidParameter.robotCode.auth"
     ),
     401: "unauthorized.client",
     403: (
@@ -45,7 +45,7 @@ class DingTalkContract(ChannelContract):
     settings = kit.SETTINGS
     rotated: ClassVar[dict[str, Any]] = {**NEW, "client_secret_previous": kit.SECRET}
     retired: ClassVar[dict[str, Any]] = NEW
-    private = (kit.SECRET, kit.TOKEN, "00112233445566778899aabbccddeeff")
+    private: ClassVar[tuple[str, ...]] = (kit.SECRET, kit.TOKEN, "00112233445566778899aabbccddeeff")
     now = kit.NOW
     body_is_signed = False
 
@@ -107,6 +107,8 @@ class TestByOpenApi(DingTalkContract):
     account_codes = (
         "Forbidden.AccessDenied.IpNotInWhiteList",
         "Forbidden.AccessDenied.AccessTokenPermissionDenied",
+        "Forbidden.AccessDenied.ApiCountLimitForOrg",
+        "invalidClientIdOrSecret",
     )
 
     def refusal(self, code: str) -> Answer:
@@ -128,6 +130,20 @@ class TestBySessionWebhook(DingTalkContract):
 
     def refusal(self, code: str) -> Answer:
         return kit.old_error(int(code))
+
+
+class TestWithCards(TestByOpenApi):
+    """Growing answers, and choices as buttons."""
+
+    settings: ClassVar[dict[str, Any]] = {
+        **kit.SETTINGS,
+        "card_template_id": "answers.schema",
+        "card_key": "content",
+        "choice_template_id": "choices.schema",
+        "card_route_key": "kit",
+        "card_secret": "kit-card-secret",
+    }
+    private: ClassVar[tuple[str, ...]] = (*DingTalkContract.private, "kit-card-secret")
 
 
 del DingTalkContract, ChannelContract  # collected by their heirs only
