@@ -35,6 +35,7 @@ deadline = 20
 
 [assistants.default]
 company_name = "Test Shop"
+{faq}
 tools = [{tool_names}]
 {tools}
 [channels.wa]
@@ -80,6 +81,7 @@ class Town:
     process: subprocess.Popen[bytes] | None = None
     ttl: int = 3600
     tools: dict[str, str] = field(default_factory=dict)
+    faq: str = ""
     started: list[int] = field(default_factory=list)
 
     @property
@@ -89,11 +91,14 @@ class Town:
     def configure(self) -> Path:
         """Writes this town's configuration, and tells the platforms where the webhooks are."""
         config = self.folder / "frontdesk.toml"
+        if self.faq:
+            (self.folder / "faq.csv").write_text(self.faq, "utf-8")
         config.write_text(
             CONFIG.format(
                 port=self.port,
                 folder=self.folder,
                 ttl=self.ttl,
+                faq='faq = "faq.csv"' if self.faq else "",
                 tool_names=", ".join(f'"{name}"' for name in self.tools),
                 tools="\n".join(f"[tools.{name}]\n{table}" for name, table in self.tools.items()),
                 model=self.model.url,
