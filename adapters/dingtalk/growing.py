@@ -112,6 +112,7 @@ class CardWriting:
         self._pool: ThreadPoolExecutor | None = None
         self._running: Future[None] | None = None
         self._calls = 0
+        self._content = ""
         self._progress = Progress(step=Step.MAKING)
 
     def show(self, text: str) -> None:
@@ -181,7 +182,7 @@ class CardWriting:
         is begun anew (its stream broke, its process died) is shown again once it is longer than before: nothing
         shrinks before the customer's eyes."""
         content = self._easel.fitting(text)
-        if len(content) < self._progress.length:
+        if content == self._content or len(content) < self._progress.length:
             return BETWEEN
         if not self._easel.quota.cards_may_grow():
             return None
@@ -190,7 +191,9 @@ class CardWriting:
             return left
         self._calls += 1
         self._note(length=len(content))
+        self._content = content
         refused = self._easel.cards.stream(self._key, content, step=f"show{self._calls}")
         if isinstance(refused, Refused):
+            self._content = ""
             return PAUSE if refused.action is Action.RETRY and not refused.account else None
         return BETWEEN

@@ -334,6 +334,18 @@ def test_a_long_answer_ends_the_card_and_goes_on_in_a_message(desk: Desk) -> Non
     assert (head + tail).count("很长") == 200
 
 
+def test_a_full_card_is_not_filled_again(desk: Desk) -> None:
+    growing = writing(desk)
+    growing.show("字" * 1000)
+    until(lambda: updates(desk))
+    growing.show("字" * 1100)
+    time.sleep(BETWEEN.total_seconds() + 0.3)
+    growing.show("字" * 1200)
+    time.sleep(BETWEEN.total_seconds() + 0.3)
+    growing.end()
+    assert len(updates(desk)) == 1
+
+
 def test_when_the_message_behind_a_card_is_refused_only_that_is_sent_again(desk: Desk) -> None:
     server = RecordingServer(kit.platform, lambda call: call.path == kit.ONE_TO_ONE)
     with Desk.open(server, **CARDS) as desk:
