@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from adapters.http import MaybeSent
 from adapters.hypertext import plain, shown, typeset
+from adapters.surface import Content
 from adapters.telegram import RULES, Telegram
-from adapters.values import Action, Delivered, Message, Refused, Reply, Request, Unknown
+from adapters.values import Action, Choice, Delivered, Message, Refused, Reply, Request, Unknown
 from tests.contracts.channel import ChannelContract
 from tests.contracts.vectors import holds, vectors
 from tests.fakes import Answer, Call, RecordingServer, json_answer
@@ -122,6 +123,15 @@ class TestTelegram(ChannelContract):
         )
 
     # ---- peculiar to Telegram ----
+
+    def test_choices_are_keys_whose_words_come_back_as_a_message(self, server: RecordingServer) -> None:
+        channel = self.channel(server.url)
+        choices = (Choice(id="1", title="Yes"), Choice(id="2", title="No"))
+        (part,) = channel.parts(Content(markdown="Shall I?", choices=choices))
+        assert isinstance(channel.send(replace(self.reply(channel, "x"), parts=(part,)), 0), Delivered)
+        (call,) = self.sends(server)
+        assert call.json["reply_markup"]["keyboard"] == [[{"text": "Yes"}], [{"text": "No"}]]
+        assert call.json["reply_markup"]["one_time_keyboard"] is True
 
     def group_reply(self, channel: Any, *texts: str, **changes: Any) -> Reply:
         request = self.posted(in_group(**changes))

@@ -15,9 +15,11 @@ from adapters.tokens import MemoryTokenStore
 from adapters.values import (
     Action,
     ConversationId,
+    Delivered,
     DeliveryState,
     Media,
     Message,
+    Outcome,
     Promise,
     Refused,
     StatusUpdate,
@@ -440,6 +442,41 @@ def test_a_failing_model_owes_a_fallback_text_and_then_a_dead_letter(room: Room)
     assert len(room.texts()) == 1
     assert "colleague" in room.texts()[0]
     assert room.parked() == ["model_failed"]
+
+
+class HandsOver(MemoryChannel):
+    """A platform with a way to the business's people."""
+
+    def __init__(self, name: str, settings: MemorySettings, services: Services) -> None:
+        super().__init__(name, settings, services)
+        self.given: list[str] = []
+        self.outcome: Outcome = Delivered()
+
+    def hand_over(self, conversation: ConversationId) -> Outcome | None:
+        self.given.append(conversation.peer)
+        return self.outcome
+
+
+@pytest.mark.parametrize("outcome", [Delivered(), Refused(reason="nobody is there", action=Action.GIVE_UP)])
+def test_a_customer_who_was_promised_a_colleague_is_handed_over_after_the_words(
+    room: Room, outcome: Outcome
+) -> None:
+    channel = HandsOver("shop", MemorySettings(platform="memory"), room.channel.services)
+    channel.outcome = outcome
+    engine = room.engine_of({"shop": channel})
+    room.model.script(ModelBusy("all replicas are down"))
+    room.say("Where is my order?")
+    engine.run(room.claim())
+    assert "colleague" in channel.sent[0].text
+    assert channel.given == ["ana"]
+    assert room.parked() == ["model_failed"]
+
+
+def test_nobody_is_handed_over_who_was_answered(room: Room) -> None:
+    channel = HandsOver("shop", MemorySettings(platform="memory"), room.channel.services)
+    room.say("hello")
+    room.engine_of({"shop": channel}).run(room.claim())
+    assert channel.given == []
 
 
 def test_a_redriven_turn_is_answered_by_the_model_and_remembered_once(room: Room) -> None:
