@@ -35,7 +35,10 @@ class Forms:
             first = self._known.get(number, number)
         return first, other_form(first)
 
-    def learn(self, number: str, form: str) -> None:
+    def told(self, number: str, form: str) -> None:
+        """*form* is what WhatsApp knows *number* as; one that is neither of its two says nothing."""
+        if not number or form not in (number, other_form(number)):
+            return
         with self._guard:
             self._known[number] = form
             if len(self._known) > REMEMBERED:

@@ -17,7 +17,7 @@ from adapters.whatsapp.patience import Patience
 from adapters.whatsapp.refusal import Refusal
 from adapters.whatsapp.settings import WhatsAppSettings
 from adapters.whatsapp.templates import template
-from adapters.whatsapp.verdict import outcome
+from adapters.whatsapp.verdict import known_as, outcome
 
 SLOWER_FOR = timedelta(minutes=1)
 """After the platform found the number too fast: what comes in counts too, and only the platform sees all."""
@@ -109,7 +109,7 @@ class Sending:
         if other and isinstance(result, Refused) and result.code in _OTHER_FORM_MAY_WORK:
             second = self._post(reply, index, content, {"to": other})
             if isinstance(second, Delivered):
-                self._forms.learn(phone, other)
+                self._forms.told(phone, other)
             return second if isinstance(second, Delivered | Unknown) else result
         return result
 
@@ -125,7 +125,10 @@ class Sending:
         }
         whole = encoded(body)
         answer = honest("WhatsApp", lambda: self._graph.send(whole))
-        return answer if isinstance(answer, Refused | Unknown) else outcome(answer, self._services.now())
+        if isinstance(answer, Refused | Unknown):
+            return answer
+        self._forms.told(reply.route.get("to", ""), known_as(answer))
+        return outcome(answer, self._services.now())
 
     def _judged(self, reply: Reply, index: int, prepared: _Prepared, result: Outcome) -> Outcome:
         key = reply.part_key(index)

@@ -32,6 +32,11 @@ def refusal(answer: HttpAnswer, now: datetime) -> Refused | Unknown | None:
     return uncoded(answer, now)
 
 
+def known_as(answer: HttpAnswer) -> str:
+    """The `wa_id` of whom was written to, which may differ from the number given; "" where it is hidden."""
+    return text(next(objects(answer.json, "contacts"), None), "wa_id")
+
+
 def error_code(answer: HttpAnswer) -> str:
     """Graph's error code, a number that sometimes comes as text; "" where there is none."""
     return text(answer.json, "error", "code")

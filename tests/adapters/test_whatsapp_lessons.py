@@ -221,6 +221,31 @@ class TestSending(WhatsAppKit):
         assert isinstance(channel.send(self.reply(given), 0), Delivered)
         assert [call.json["to"] for call in server.calls] == [f"+{given}", f"+{other}", f"+{other}"]
 
+    def test_the_form_that_the_platform_answers_with_is_used_from_then_on(self, server: RecordingServer) -> None:
+        sent = {"contacts": [{"input": "+525555550147", "wa_id": "5215555550147"}], "messages": [{"id": "w"}]}
+        server.faults.append(json_answer(sent))
+        channel = self.channel(server.url)
+        for _ in range(2):
+            assert isinstance(channel.send(self.reply("525555550147"), 0), Delivered)
+        assert [call.json["to"] for call in server.calls] == ["+525555550147", "+5215555550147"]
+
+    @pytest.mark.parametrize("wa_id", ["447700900999", "", 7, "GB.1"])
+    def test_a_number_of_somebody_else_is_not_believed(self, server: RecordingServer, wa_id: Any) -> None:
+        server.faults.append(json_answer({"contacts": [{"wa_id": wa_id}], "messages": [{"id": "w"}]}))
+        channel = self.channel(server.url)
+        for _ in range(2):
+            channel.send(self.reply("525555550147"), 0)
+        assert {call.json["to"] for call in server.calls} == {"+525555550147"}
+
+    def test_a_form_that_stopped_working_is_given_up_again(self, server: RecordingServer) -> None:
+        channel = self.channel(server.url)
+        for _ in range(2):
+            server.faults.append(graph_error(131026))
+            assert isinstance(channel.send(self.reply("525555550147"), 0), Delivered)
+        channel.send(self.reply("525555550147"), 0)
+        tried = [call.json["to"] for call in server.calls]
+        assert tried == [f"+{each}" for each in ("525555550147", *["5215555550147"] * 2, *["525555550147"] * 2)]
+
     def test_customers_are_told_apart_by_user_id_and_not_by_the_number_as_typed(self) -> None:
         peers = set()
         for number in ("5511987654321", "551187654321"):
