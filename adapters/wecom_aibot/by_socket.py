@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.channel import Services
+from adapters.files import NoFile
 from adapters.http import HttpAnswer
 from adapters.relay import NobodyConnected
 from adapters.shared import Bucket
@@ -20,9 +21,8 @@ from adapters.wecom_aibot.carrying import Load, load_of, numbered
 from adapters.wecom_aibot.frames import PUSH, RESPOND, command
 from adapters.wecom_aibot.names import Names
 from adapters.wecom_aibot.pace import for_message, for_update, for_upload
-from adapters.wecom_aibot.pictures import problems
 from adapters.wecom_aibot.shown import DIALECT, Shown, clipped, far, loaded, stream
-from adapters.wecom_aibot.upload import upload
+from adapters.wecom_aibot.upload import FILE, kind_of, upload
 from adapters.wecom_aibot.words import answered_below, lang_of
 
 ACK = timedelta(seconds=5)
@@ -57,7 +57,7 @@ class SocketMode:
         if index > load.first:
             return Delivered(platform_id=reply.route.get("stream", ""))
         if load.attachments:
-            return self._picture(reply, load)
+            return self._file(reply, load)
         opens = all(part.attachment for part in reply.parts[: load.first])
         if opens and (outcome := self._by_stream(reply, load, again=again)):
             return outcome
@@ -90,17 +90,23 @@ class SocketMode:
         self._services.growth.grow(name, final.dump(), finished=True)
         return Delivered(platform_id=stream_id) if final.by else None
 
-    def _picture(self, reply: Reply, load: Load) -> Outcome:
+    def _file(self, reply: Reply, load: Load) -> Outcome:
         [attachment] = load.attachments
-        if problem := problems(load.parts, self._services.files).get(attachment):
-            return Refused(reason=problem, action=Action.GIVE_UP)
+        try:
+            content = self._services.files.read(attachment)
+        except NoFile as error:
+            return Refused(reason=str(error), action=Action.GIVE_UP)
+        kind = kind_of(attachment, content)
+        if kind is None:
+            reason = f"{attachment.file}: {len(content)} bytes, and WeCom takes {FILE.largest} at most"
+            return Refused(reason=reason, action=Action.GIVE_UP)
         if refused := self._too_fast(for_upload(self._name)):
             return refused
-        uploaded = upload(attachment.file, self._services.files.read(attachment), self._asked)
+        uploaded = upload(kind, attachment.file, content, self._asked)
         if not isinstance(uploaded, str):
             # Nobody has seen anything yet: a lost answer is as good as a refusal.
             return uploaded if isinstance(uploaded, Refused) else _again(uploaded.reason)
-        return self._push(reply, load, {"msgtype": "image", "image": {"media_id": uploaded}})
+        return self._push(reply, load, {"msgtype": kind.type, kind.type: {"media_id": uploaded}})
 
     def _push(self, reply: Reply, load: Load, body: Mapping[str, object]) -> Outcome:
         """A message of its own, to a chat where the customer has written before."""

@@ -16,6 +16,7 @@ from adapters.wecom_aibot.connection import LongConnection
 from adapters.wecom_aibot.media import Attachments
 from adapters.wecom_aibot.settings import WeComAiBotSettings
 from adapters.wecom_aibot.shown import DIALECT, LIMIT
+from adapters.wecom_aibot.upload import KINDS
 from adapters.writing import Writing
 
 
@@ -33,7 +34,8 @@ class WeComAiBot(Channel[WeComAiBotSettings]):
         grows=True,
         quotes=True,
         hears=frozenset({"image", "file", "video"}),
-        note="Voice arrives as text. Over a long connection, and in late answers, choices are numbered lines.",
+        note="Voice arrives as text. Over a long connection all kinds of files are sent, and choices are numbered"
+        " lines, as they are in an answer that comes too late for its stream.",
     )
 
     def __init__(self, name: str, settings: WeComAiBotSettings, services: Services) -> None:
@@ -56,9 +58,11 @@ class WeComAiBot(Channel[WeComAiBotSettings]):
         return self._url.answer(request, events)
 
     def parts(self, content: Content) -> tuple[Part, ...]:
-        """An image from somewhere else than the operator's files is a link: only bytes can be sent."""
+        """A file from somewhere else than the operator's own is a link: only bytes can be sent."""
         shows = self.surface
-        if self.settings.mode == "websocket" or not self.settings.buttons:
+        if self.settings.mode == "websocket":
+            shows = replace(shows, buttons=None, attachments=frozenset(KINDS))
+        elif not self.settings.buttons:
             shows = replace(shows, buttons=None)
         attachments = tuple(each if each.file else replace(each, kind="link") for each in content.attachments)
         return parts(replace(content, attachments=attachments), shows, self.compose)

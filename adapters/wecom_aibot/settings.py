@@ -45,7 +45,7 @@ class WeComAiBotSettings(ChannelSettings):
     )
     bot_name: str = ""
     # No page lists the hosts of media URLs (unconfirmed): those of the published samples, and Tencent's own.
-    media_hosts: tuple[str, ...] = (".weixin.qq.com", ".qpic.cn", ".myqcloud.com")
+    media_hosts: tuple[str, ...] = (".weixin.qq.com", ".work.weixin.qq.com", ".qpic.cn", ".myqcloud.com")
     # Documented, but some mobile clients were seen to show the text without the card (2026): hence the switch.
     buttons: bool = True
     feedback: bool = True

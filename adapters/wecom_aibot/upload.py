@@ -3,13 +3,16 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from adapters.payload import Json, text
-from adapters.values import Refused, Unknown
+from adapters.sniffing import sniff
+from adapters.values import Attachment, Refused, Unknown
 from adapters.wecom.api import Result
 from adapters.wecom_aibot.frames import UPLOAD_BEGIN, UPLOAD_CHUNK, UPLOAD_END, command
 
+MIB = 1024 * 1024
 CHUNK = 512 * 1024
 """Bytes before base64."""
 
@@ -17,11 +20,42 @@ Ask = Callable[[str], Result]
 """Says a frame, and brings the platform's answer to it."""
 
 
-def upload(file: str, content: bytes, ask: Ask) -> str | Refused | Unknown:
-    """The media id of an image, good for three days."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What the platform takes as its *type*: so many bytes, and of these MIME types (none: any)."""
+
+    type: str
+    largest: int
+    mimes: frozenset[str] = frozenset()
+
+    def takes(self, content: bytes) -> bool:
+        fits = SMALLEST <= len(content) <= self.largest
+        return fits and (not self.mimes or sniff(content) in self.mimes)
+
+
+SMALLEST = 6
+FILE = Kind(type="file", largest=20 * MIB)
+KINDS: Mapping[str, Kind] = {
+    "image": Kind(type="image", largest=10 * MIB, mimes=frozenset({"image/png", "image/jpeg"})),
+    "audio": Kind(type="voice", largest=2 * MIB, mimes=frozenset({"audio/amr"})),
+    "video": Kind(type="video", largest=10 * MIB, mimes=frozenset({"video/mp4"})),
+    "document": FILE,
+}
+"""By the kind of an attachment (WeCom sheet §7)."""
+
+
+def kind_of(attachment: Attachment, content: bytes) -> Kind | None:
+    """What it is sent as: a plain file, where it is no picture, sound or film that the platform takes; None: it
+    cannot be sent at all."""
+    fitting = (kind for kind in (KINDS.get(attachment.kind, FILE), FILE) if kind.takes(content))
+    return next(fitting, None)
+
+
+def upload(kind: Kind, file: str, content: bytes, ask: Ask) -> str | Refused | Unknown:
+    """The media id, good for three days."""
     pieces = [content[place : place + CHUNK] for place in range(0, len(content), CHUNK)]
     begin = {
-        "type": "image",
+        "type": kind.type,
         "filename": PurePosixPath(file).name,
         "total_size": len(content),
         "total_chunks": len(pieces),

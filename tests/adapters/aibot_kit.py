@@ -20,10 +20,10 @@ from adapters.http import PlatformHttp
 from adapters.relay import MemoryRelay
 from adapters.throttle import MemoryThrottle
 from adapters.tokens import MemoryTokenStore
-from adapters.values import Event, Message, Part, Reply, Request, Response, reply_key
+from adapters.values import Choice, Event, Message, Part, Reply, Request, Response, reply_key
 from adapters.wecom_aibot import WeComAiBot, WeComAiBotSettings
 from tests.contracts.channel_kit import ChannelKit
-from tests.fakes import Answer, Call, json_answer
+from tests.fakes import Answer, Call, RecordingServer, json_answer
 
 BOT = "aibTESTBOT01"
 TOKEN = "AibotTestToken2026"
@@ -32,6 +32,8 @@ NEW_TOKEN = "AibotNewToken2027"
 NEW_KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 RESPONSE_CODE = "canary-response-code"
 RESPONSE_PATH = "/cgi-bin/aibot/response"
+PNG = b"\x89PNG\r\n\x1a\n0123456789"
+CHOICES = (Choice(id="yes", title="是的"), Choice(id="no", title="不用了"))
 SETTINGS: Mapping[str, Any] = {
     "platform": "wecom-aibot",
     "bot_id": BOT,
@@ -221,6 +223,20 @@ def reply_to(*messages: Message, parts: Sequence[Part | str] = ("Until six.",)) 
         parts=tuple(each if isinstance(each, Part) else Part(text=each) for each in parts),
         route=messages[-1].route,
     )
+
+
+def at_home(desk: Desk, server: RecordingServer) -> Desk:
+    """A desk whose platform is *server*."""
+    return Desk(settings={**desk.settings, "api_base": server.url}, clock=desk.clock, files=desk.files)
+
+
+def said_late(server: RecordingServer) -> list[str]:
+    return [call.json["markdown"]["content"] for call in server.calls if call.path == RESPONSE_PATH]
+
+
+def with_url(message: Message, server: RecordingServer) -> Message:
+    url = f"{server.url}{RESPONSE_PATH}?response_code={RESPONSE_CODE}-{message.id}"
+    return replace(message, route={**message.route, "response_url": url})
 
 
 class AiBotKit(ChannelKit):

@@ -15,7 +15,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from adapters.backoff import Backoff
 from adapters.errors import NotKept
-from adapters.values import Event, Message
+from adapters.values import Event, Message, Outcome, Refused
 from adapters.wecom_aibot.connection import LongConnection
 from adapters.wecom_aibot.timing import Timing
 from tests.adapters.aibot_kit import BOT, Desk
@@ -174,3 +174,23 @@ def frame_body(**fields: Any) -> dict[str, Any]:
         "text": {"content": "hello"},
         **fields,
     }
+
+
+def heard(platform: Platform, inbox: Inbox, *, req_id: str = "R-1", **fields: Any) -> Message:
+    """What the desk makes of a member's message."""
+    known = len(inbox.messages())
+    platform.call(frame_body(**fields), req_id=req_id)
+    eventually(lambda: len(inbox.messages()) > known)
+    return inbox.messages()[-1]
+
+
+def eventually(holds: Any, seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+def refused(outcome: Outcome) -> Refused:
+    assert isinstance(outcome, Refused), outcome
+    return outcome

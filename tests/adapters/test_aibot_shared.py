@@ -14,8 +14,7 @@ from sessions.relay import RedisRelay
 from sessions.store import RedisStore
 from sessions.throttle import RedisThrottle
 from tests.adapters.aibot_kit import Clock, Desk, reply_to
-from tests.adapters.aibot_socket import Inbox, Platform, connected, desk_at, frame_body
-from tests.adapters.test_aibot_socket import eventually
+from tests.adapters.aibot_socket import Inbox, Platform, connected, desk_at, eventually, frame_body
 
 
 @pytest.fixture

@@ -4,40 +4,33 @@ import base64
 import hashlib
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from adapters.files import MemoryFiles
 from adapters.surface import Content
-from adapters.values import Action, Attachment, Choice, Delivered, Message, Part, Refused, Unknown
+from adapters.values import Action, Attachment, Choice, Delivered, Message, Part, Refused
 from adapters.wecom_aibot.growing import PACE
-from tests.adapters.aibot_kit import NOW, RESPONSE_CODE, RESPONSE_PATH, Desk, event, inner, reply_to
-from tests.fakes import Answer, Call, RecordingServer, json_answer
-
-PNG = b"\x89PNG\r\n\x1a\n0123456789"
-CHOICES = (Choice(id="yes", title="是的"), Choice(id="no", title="不用了"))
+from tests.adapters.aibot_kit import (
+    CHOICES,
+    NOW,
+    PNG,
+    Desk,
+    at_home,
+    event,
+    inner,
+    reply_to,
+    said_late,
+    with_url,
+)
+from tests.fakes import RecordingServer, json_answer
 
 
 @pytest.fixture
 def server() -> Iterator[RecordingServer]:
     with RecordingServer(lambda _call: json_answer({"errcode": 0})) as server:
         yield server
-
-
-def at_home(desk: Desk, server: RecordingServer) -> Desk:
-    """A desk whose platform is *server*."""
-    return Desk(settings={**desk.settings, "api_base": server.url}, clock=desk.clock, files=desk.files)
-
-
-def said_late(server: RecordingServer) -> list[str]:
-    return [call.json["markdown"]["content"] for call in server.calls if call.path == RESPONSE_PATH]
-
-
-def with_url(message: Message, server: RecordingServer) -> Message:
-    url = f"{server.url}{RESPONSE_PATH}?response_code={RESPONSE_CODE}-{message.id}"
-    return replace(message, route={**message.route, "response_url": url})
 
 
 # ---- from the callback to the last poll ----
@@ -309,100 +302,3 @@ def test_the_answer_to_a_tap_goes_to_its_response_url(server: RecordingServer) -
     reply = reply_to(with_url(message, server), parts=["已为您退货。"])
     assert isinstance(desk.bot.send(reply, 0), Delivered)
     assert said_late(server) == ["已为您退货。"]
-
-
-# ---- when it takes too long ----
-
-
-def test_a_poll_after_five_and_a_half_minutes_ends_the_stream_and_the_answer_follows(
-    server: RecordingServer,
-) -> None:
-    desk = at_home(Desk(), server)
-    message, stream = desk.say("hello")
-    writing = desk.bot.writing([message], "key")
-    assert writing
-    writing.show("Let me see")
-    desk.clock.pass_(minutes=5, seconds=29)
-    assert desk.see(stream["id"])["finish"] is False
-    desk.clock.pass_(seconds=1)
-    ended = desk.see(stream["id"])
-    assert ended["finish"] is True
-    assert ended["content"].startswith("Let me see\n\n")
-    assert "answer follows" in ended["content"]
-    reply = reply_to(with_url(message, server))
-    assert isinstance(desk.bot.send(reply, 0), Delivered)
-    assert said_late(server) == ["Until six."]
-    assert desk.see(stream["id"])["content"] == ended["content"]
-
-
-def test_a_late_answer_with_choices_and_images_has_them_as_lines(server: RecordingServer) -> None:
-    desk = at_home(Desk(files=MemoryFiles({"map.png": PNG})), server)
-    message, stream = desk.say("hello")
-    desk.clock.pass_(minutes=5, seconds=30)
-    desk.poll(stream["id"])
-    image = Part(text="", attachment=Attachment(kind="image", file="map.png", name="the way"))
-    reply = reply_to(with_url(message, server), parts=[image, Part(text="Sure?", choices=CHOICES)])
-    assert isinstance(desk.bot.send(reply, 0), Delivered)
-    (text,) = said_late(server)
-    assert text == "Sure?\n\n1. 是的\n2. 不用了\n\n📎 the way"
-
-
-def test_a_stream_that_nobody_asks_for_any_more_is_not_answered_into(server: RecordingServer) -> None:
-    desk = at_home(Desk(), server)
-    message, stream = desk.say("hello")
-    desk.clock.pass_(minutes=5, seconds=50)
-    assert isinstance(desk.bot.send(reply_to(with_url(message, server)), 0), Delivered)
-    assert said_late(server) == ["Until six."]
-    assert desk.see(stream["id"])["content"] == "Answered below"
-
-
-def test_a_response_url_is_used_for_one_reply_only(server: RecordingServer) -> None:
-    desk = at_home(Desk(), server)
-    message = with_url(desk.say("hello")[0], server)
-    desk.clock.pass_(minutes=7)
-    assert isinstance(desk.bot.send(reply_to(message), 0), Delivered)
-    reminder = replace(reply_to(message, parts=["⏰"]), key="another")
-    outcome = desk.bot.send(reminder, 0)
-    assert isinstance(outcome, Refused)
-    assert outcome.action is Action.WINDOW
-    assert "websocket" in outcome.reason
-    assert len(said_late(server)) == 1
-
-
-@pytest.mark.parametrize(
-    ("minutes", "route", "action"),
-    [
-        (60, {}, Action.WINDOW),
-        (7, {"response_url": ""}, Action.WINDOW),
-        (7, {"response_url": "https://evil.example/cgi-bin/aibot/response"}, Action.ALERT),
-        (7, {"response_url": "http://qyapi.weixin.qq.com/cgi-bin/aibot/response"}, Action.ALERT),
-        (7, {"response_url": "https://qyapi.weixin.qq.com@evil.example/"}, Action.ALERT),
-    ],
-)
-def test_without_a_way_left_the_reason_names_the_next_step(
-    minutes: int, route: dict[str, str], action: Action
-) -> None:
-    desk = Desk()
-    message, _ = desk.say("hello")
-    desk.clock.pass_(minutes=minutes)
-    outcome = desk.bot.send(reply_to(replace(message, route={**message.route, **route})), 0)
-    assert isinstance(outcome, Refused)
-    assert outcome.action is action
-    assert outcome.reason
-    assert RESPONSE_CODE not in outcome.reason
-    assert "evil" not in outcome.reason
-
-
-def test_a_second_try_that_is_refused_says_that_the_first_may_have_arrived() -> None:
-    def used_up(call: Call) -> Answer:
-        return json_answer({"errcode": 40058, "errmsg": "no"})
-
-    with RecordingServer(used_up) as server:
-        desk = at_home(Desk(), server)
-        message = with_url(desk.say("hello")[0], server)
-        desk.clock.pass_(minutes=7)
-        server.faults.append(Answer(cut=True))
-        assert isinstance(desk.bot.send(reply_to(message), 0), Unknown)
-        outcome = desk.bot.send(reply_to(message), 0, again=True)
-        assert isinstance(outcome, Refused)
-        assert "may have arrived" in outcome.reason

@@ -1,0 +1,120 @@
+"""When it takes too long: the stream ends in time, and the answer follows by the message's own address."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from adapters.files import MemoryFiles
+from adapters.values import Action, Attachment, Delivered, Part, Refused, Unknown
+from tests.adapters.aibot_kit import (
+    CHOICES,
+    PNG,
+    RESPONSE_CODE,
+    Desk,
+    at_home,
+    reply_to,
+    said_late,
+    with_url,
+)
+from tests.fakes import Answer, Call, RecordingServer, json_answer
+
+
+@pytest.fixture
+def server() -> Iterator[RecordingServer]:
+    with RecordingServer(lambda _call: json_answer({"errcode": 0})) as server:
+        yield server
+
+
+def test_a_poll_after_five_and_a_half_minutes_ends_the_stream_and_the_answer_follows(
+    server: RecordingServer,
+) -> None:
+    desk = at_home(Desk(), server)
+    message, stream = desk.say("hello")
+    writing = desk.bot.writing([message], "key")
+    assert writing
+    writing.show("Let me see")
+    desk.clock.pass_(minutes=5, seconds=29)
+    assert desk.see(stream["id"])["finish"] is False
+    desk.clock.pass_(seconds=1)
+    ended = desk.see(stream["id"])
+    assert ended["finish"] is True
+    assert ended["content"].startswith("Let me see\n\n")
+    assert "answer follows" in ended["content"]
+    reply = reply_to(with_url(message, server))
+    assert isinstance(desk.bot.send(reply, 0), Delivered)
+    assert said_late(server) == ["Until six."]
+    assert desk.see(stream["id"])["content"] == ended["content"]
+
+
+def test_a_late_answer_with_choices_and_images_has_them_as_lines(server: RecordingServer) -> None:
+    desk = at_home(Desk(files=MemoryFiles({"map.png": PNG})), server)
+    message, stream = desk.say("hello")
+    desk.clock.pass_(minutes=5, seconds=30)
+    desk.poll(stream["id"])
+    image = Part(text="", attachment=Attachment(kind="image", file="map.png", name="the way"))
+    reply = reply_to(with_url(message, server), parts=[image, Part(text="Sure?", choices=CHOICES)])
+    assert isinstance(desk.bot.send(reply, 0), Delivered)
+    (text,) = said_late(server)
+    assert text == "Sure?\n\n1. 是的\n2. 不用了\n\n📎 the way"
+
+
+def test_a_stream_that_nobody_asks_for_any_more_is_not_answered_into(server: RecordingServer) -> None:
+    desk = at_home(Desk(), server)
+    message, stream = desk.say("hello")
+    desk.clock.pass_(minutes=5, seconds=50)
+    assert isinstance(desk.bot.send(reply_to(with_url(message, server)), 0), Delivered)
+    assert said_late(server) == ["Until six."]
+    assert desk.see(stream["id"])["content"] == "Answered below"
+
+
+def test_a_response_url_is_used_for_one_reply_only(server: RecordingServer) -> None:
+    desk = at_home(Desk(), server)
+    message = with_url(desk.say("hello")[0], server)
+    desk.clock.pass_(minutes=7)
+    assert isinstance(desk.bot.send(reply_to(message), 0), Delivered)
+    reminder = replace(reply_to(message, parts=["⏰"]), key="another")
+    outcome = desk.bot.send(reminder, 0)
+    assert isinstance(outcome, Refused)
+    assert outcome.action is Action.WINDOW
+    assert "websocket" in outcome.reason
+    assert len(said_late(server)) == 1
+
+
+@pytest.mark.parametrize(
+    ("minutes", "route", "action"),
+    [
+        (60, {}, Action.WINDOW),
+        (7, {"response_url": ""}, Action.WINDOW),
+        (7, {"response_url": "https://evil.example/cgi-bin/aibot/response"}, Action.ALERT),
+        (7, {"response_url": "http://qyapi.weixin.qq.com/cgi-bin/aibot/response"}, Action.ALERT),
+        (7, {"response_url": "https://qyapi.weixin.qq.com@evil.example/"}, Action.ALERT),
+    ],
+)
+def test_without_a_way_left_the_reason_names_the_next_step(
+    minutes: int, route: dict[str, str], action: Action
+) -> None:
+    desk = Desk()
+    message, _ = desk.say("hello")
+    desk.clock.pass_(minutes=minutes)
+    outcome = desk.bot.send(reply_to(replace(message, route={**message.route, **route})), 0)
+    assert isinstance(outcome, Refused)
+    assert outcome.action is action
+    assert outcome.reason
+    assert RESPONSE_CODE not in outcome.reason
+    assert "evil" not in outcome.reason
+
+
+def test_a_second_try_that_is_refused_says_that_the_first_may_have_arrived() -> None:
+    def used_up(call: Call) -> Answer:
+        return json_answer({"errcode": 40058, "errmsg": "no"})
+
+    with RecordingServer(used_up) as server:
+        desk = at_home(Desk(), server)
+        message = with_url(desk.say("hello")[0], server)
+        desk.clock.pass_(minutes=7)
+        server.faults.append(Answer(cut=True))
+        assert isinstance(desk.bot.send(reply_to(message), 0), Unknown)
+        outcome = desk.bot.send(reply_to(message), 0, again=True)
+        assert isinstance(outcome, Refused)
+        assert "may have arrived" in outcome.reason
