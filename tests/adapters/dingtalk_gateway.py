@@ -118,12 +118,14 @@ class Running:
         self.hold = threading.Event()
         self.hold.set()
         self.raises: BaseException | None = None
+        self.pauses: Callable[[Any], float] = lambda events: 0
         self.stop = threading.Event()
         self._run = run
         self._pool = ThreadPoolExecutor(1)
 
     def receive(self, events: Any) -> None:
         self.hold.wait(10)
+        self.stop.wait(self.pauses(events))
         if self.raises is not None:
             raise self.raises
         self.received.extend(events)
