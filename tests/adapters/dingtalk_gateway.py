@@ -118,7 +118,7 @@ class Running:
         self.hold = threading.Event()
         self.hold.set()
         self.raises: BaseException | None = None
-        self.pauses: Callable[[Any], float] = lambda events: 0
+        self.pauses: Callable[[Any], float] = lambda _: 0
         self.stop = threading.Event()
         self._run = run
         self._pool = ThreadPoolExecutor(1)
