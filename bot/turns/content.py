@@ -18,11 +18,11 @@ from adapters.values import Attachment, Choice
 
 _LINK = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]+`"  # code, which is not looked into
-    r"|(?P<picture>!?)\[(?P<words>[^\]\n]{0,500})\]"
-    r"\((?:<(?P<bracketed>[^>\n]{1,2000})>|(?P<target>[^)\s]{1,2000}))(?:\s+\"[^\"\n]*\")?\)",
+    r"|(?P<picture>!?)\[(?P<words>[^\[\]\n]{0,500}+)\]"
+    r"\((?:<(?P<bracketed>[^<>\[\]\n]{1,2000}+)>|(?P<target>[^()\[\]\s]{1,2000}+))(?:\s+\"[^\"\n]*\")?\)",
     re.DOTALL,
 )
-_UNFINISHED = re.compile(r"!?\[[^\]\n]*(?:\](?:\((?:file:|https:)?[^)\s]*)?)?\Z")
+_UNFINISHED = re.compile(r"!?\[[^\[\]\n]{0,500}+(?:\](?:\([^()\[\]\s]{0,2000}+)?)?\Z")
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
 MOST_ATTACHMENTS = 5
