@@ -36,6 +36,8 @@ from adapters.wecom_aibot.watch import Watch
 NOT_SUBSCRIBED = "846609"
 MISSED_PINGS = 2
 FIRST_TAKE = timedelta(milliseconds=50)
+LAST_FRAME = timedelta(seconds=2)
+"""How long the end of a connection waits for a frame in hand: a desk that is down may hold it up."""
 
 
 class End(StrEnum):
@@ -88,7 +90,7 @@ class Session:
             self._serve(stop)
         finally:
             self._socket.close()
-            reader.join()
+            reader.join(LAST_FRAME.total_seconds())
         return End.STOPPED if stop.is_set() else self._end
 
     def _subscribed(self) -> bool:
@@ -164,12 +166,13 @@ class Session:
             self._answered(frame, raw)
 
     def _answered(self, frame: Frame, raw: str) -> None:
-        if frame.req_id.startswith(f"{PING}_"):
-            self._pings = 0
-            return
-        self._outbox.acknowledged(frame.req_id, raw)
+        """A connection that is up but not subscribed (seen after reconnects) hears nothing: it is given up."""
         if frame.errcode == NOT_SUBSCRIBED:
             self._over.set()
+        if frame.req_id.startswith(f"{PING}_"):
+            self._pings = 0
+        else:
+            self._outbox.acknowledged(frame.req_id, raw)
 
     def _called(self, frame: Frame, now: datetime) -> None:
         kind = text(frame.body, "event", "eventtype")

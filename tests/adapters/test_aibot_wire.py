@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,10 +16,12 @@ from tests.adapters.aibot_kit import Desk, reply_to
 from tests.adapters.aibot_socket import (
     QUICK,
     SECRET,
+    Inbox,
     Platform,
     connected,
     desk_at,
     eventually,
+    frame_body,
     heard,
 )
 from tests.adapters.wecom_platform import vector
@@ -72,10 +75,28 @@ def test_two_missed_pings_end_a_connection(platform: Platform) -> None:
     assert len(platform.commands("ping")) >= 2
 
 
+def test_a_ping_that_finds_no_subscription_ends_the_connection(platform: Platform) -> None:
+    once = iter([{"errcode": 846609}])
+    platform.replies["ping"] = lambda _frame: next(once, {})
+    with connected(desk_at(platform)) as inbox:
+        platform.until(lambda: len(platform.subscribed_at) == 2)
+        heard(platform, inbox)
+
+
 def test_pings_that_are_answered_keep_it(platform: Platform) -> None:
     with connected(desk_at(platform)):
         platform.until(lambda: len(platform.commands("ping")) >= 6)
     assert len(platform.subscribed_at) == 1
+
+
+def test_a_desk_that_keeps_nothing_does_not_keep_the_connection_from_ending(platform: Platform) -> None:
+    inbox = Inbox()
+    inbox.closed.set()
+    begun = time.monotonic()
+    with connected(desk_at(platform), inbox):
+        platform.call(frame_body())
+        eventually(lambda: inbox.tries > 0)
+    assert time.monotonic() - begun < 10
 
 
 def test_a_stream_that_nobody_ends_is_ended_by_the_connection(
