@@ -82,6 +82,7 @@ class Town:
     ttl: int = 3600
     tools: dict[str, str] = field(default_factory=dict)
     faq: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
     started: list[int] = field(default_factory=list)
 
     @property
@@ -119,7 +120,7 @@ class Town:
                 [sys.executable, "-m", "bot.cli", "--config", str(config), "run"],
                 stdout=log,
                 stderr=log,
-                env=environment(),
+                env={**environment(), **self.variables},
             )
         self.started.append(self.process.pid)
         self.wait_until_ready()
