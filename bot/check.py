@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
+from urllib.parse import unquote
 
 from adapters.channel import Finding
+from adapters.files import Folder, NoFile
 from adapters.meter import MemoryMeter, Meter
 from adapters.tokens import MemoryTokenStore
+from adapters.values import Attachment
 from bot.config import Config
 from bot.data_dir import why_not_writable
 from bot.metrics import months
@@ -19,6 +23,7 @@ from bot.redis_url import embedded_url
 from bot.serving.model_expectations import examine, expected
 from bot.wiring import build_channels, load_knowledge, lone_services
 from inference.faq import BadTable
+from inference.files import targets
 from sessions.alarms import RedisAlarms
 from sessions.embedded import find_server
 from sessions.errors import NoServer, StoreDown, UnsafeStore
@@ -112,6 +117,18 @@ def _knowledge(config: Config) -> Iterator[Finding]:
             yield Finding(what=what, ok=False, next_step=step)
         else:
             yield Finding(what=what, ok=True)
+            yield from _files(config, assistant.faq)
+
+
+def _files(config: Config, faq: Path | None) -> Iterator[Finding]:
+    """Those that the FAQ's answers carry."""
+    text = faq.read_text("utf-8-sig", "replace") if faq else ""
+    folder = Folder(config.server.files)
+    for name in sorted(unquote(target.removeprefix("file:")) for target in targets([text])):
+        try:
+            folder.read(Attachment(kind="document", file=name))
+        except NoFile as error:
+            yield Finding(what=f"file {name} of the FAQ in {config.server.files}", ok=False, next_step=str(error))
 
 
 def _remote(config: Config, meter: Meter) -> Mapping[str, Callable[[], Sequence[Finding]]]:

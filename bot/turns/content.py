@@ -18,7 +18,7 @@ from adapters.values import Attachment, Choice
 
 _LINK = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]+`"  # code, which is not looked into
-    r"|(?P<picture>!?)\[(?P<words>[^\[\]\n]{0,500}+)\]"
+    r"|(?P<picture>!?)\[(?P<words>(?:[^\[\]\n]|\[[^\[\]\n]{0,100}+\]){0,500}+)\]"
     r"\((?:<(?P<bracketed>[^<>\[\]\n]{1,2000}+)>|(?P<target>[^()\[\]\s]{1,2000}+))(?:\s+\"[^\"\n]*\")?\)",
     re.DOTALL,
 )

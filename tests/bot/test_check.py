@@ -180,6 +180,19 @@ def test_an_unreadable_faq_file_fails(file: Path) -> None:
     assert "assistants.default.faq" in finding.next_step
 
 
+def test_a_file_that_the_faq_names_but_nobody_put_there_fails(file: Path) -> None:
+    files = file.parent / "var" / "files"
+    files.mkdir(parents=True)
+    (files / "plan.png").write_bytes(b"x")
+    faq = 'question,answer\nWhere?,"![plan](file:plan.png) [prices](file:price%20list.pdf)"\n'
+    (file.parent / "faq.csv").write_text(faq, "utf-8")
+    config = configuration(file, '[assistants.default]\nfaq = "faq.csv"')
+    finding = named(config, "file price list.pdf")
+    assert not finding.ok
+    assert "server.files_dir" in finding.next_step
+    assert not [each for each in findings(config) if "plan.png" in each.what]
+
+
 def test_the_example_faq_passes(file: Path) -> None:
     assert named(configuration(file, ""), "FAQ of default").ok
 

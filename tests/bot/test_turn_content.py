@@ -103,6 +103,12 @@ def test_files_of_the_named_hosts_are_lifted() -> None:
     assert (picture.kind, picture.url) == ("image", "https://cdn.example.com/b")
 
 
+def test_words_may_hold_brackets() -> None:
+    lifted = lift("Our [price list [2026]](file:prices.pdf).", ())
+    assert lifted.markdown == "Our price list [2026]."
+    assert lifted.attachments[0].name == "price list [2026].pdf"
+
+
 def test_a_file_named_twice_is_sent_once_and_a_parcel_not_at_all() -> None:
     assert len(lift("![a](file:a.png) ![a](file:a.png)", ()).attachments) == 1
     many = lift(" ".join(f"![{n}](file:{n}.png)" for n in range(20)), ())
