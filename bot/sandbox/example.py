@@ -112,14 +112,19 @@ def order_status(shop_url: str) -> dict[str, Any]:
 
 def toml(sandbox_url: str, *, company_name: str = "Example Shop") -> str:
     """The same as the text of a frontdesk.toml."""
-    return "\n".join(_tables(config(sandbox_url, company_name=company_name))) + "\n"
+    return toml_of(config(sandbox_url, company_name=company_name))
+
+
+def toml_of(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Named tables of each kind as TOML; a table named "" is the kind's own (`[server]`)."""
+    return "\n".join(_tables(tables)) + "\n"
 
 
 def _tables(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     lines: list[str] = []
     for kind, named in tables.items():
         for name, values in named.items():
-            lines += ["", f"[{kind}.{name}]"]
+            lines += ["", f"[{kind}.{name}]" if name else f"[{kind}]"]
             lines += [f"{key} = {_written(value)}" for key, value in values.items()]
     return lines[1:]
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -166,6 +167,13 @@ class FeishuPlatform(Platform[dict[str, Any]]):
         if signed:
             headers |= self._signature(body)
         return Post(what=what, message_id=message_id, headers=headers, body=body, clear=clear)
+
+    def sealed(self, post: Post, body: bytes) -> Post:
+        told = _dumped({"encrypt": seal(body.decode("utf-8", "replace"), self.encrypt_key)}).encode()
+        return replace(post, headers={**post.headers, **self._signature(told)}, body=told)
+
+    def forged(self, post: Post) -> Post:
+        return replace(post, headers={**post.headers, "X-Lark-Signature": "0" * 64})
 
     def _signature(self, body: bytes) -> dict[str, str]:
         stamp, nonce = str(int(self.clock.now().timestamp())), secrets.token_hex(8)

@@ -22,19 +22,17 @@ import mimetypes
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import resources
-from typing import Any
+from typing import Any, Self
 
-from bot.sandbox.dingtalk import DingTalkPlatform
-from bot.sandbox.feishu import FeishuPlatform
+from bot.sandbox import against, example
 from bot.sandbox.shop import Shop
 from bot.sandbox.simulator import control
 from bot.sandbox.simulator.platform import Platform
 from bot.sandbox.simulator.serving import Answer, Incoming, Server, answer_json
-from bot.sandbox.telegram import TelegramPlatform
-from bot.sandbox.wecom import WeComAiBotPlatform, WeComKfPlatform, WeComPlatform
 from bot.sandbox.whatsapp import WhatsAppPlatform
 
 PAGE_HEADERS = {
@@ -49,22 +47,18 @@ PAGE_HEADERS = {
 class Sandbox:
     """The platforms and the example shop behind one address. `platforms` maps their names to them."""
 
-    def __init__(self, bot_url: str = "http://127.0.0.1:8080") -> None:
-        """*bot_url*: where the bot serves /webhooks/<platform>."""
-        bot = bot_url.rstrip("/")
-        whatsapp = WhatsAppPlatform(webhook_url=f"{bot}/webhooks/whatsapp", strangers=False)
-        whatsapp.reads = True
-        self.platforms: Mapping[str, Platform[Any]] = {
-            "whatsapp": whatsapp,
-            "wecom": WeComPlatform(webhook_url=f"{bot}/webhooks/wecom", strangers=False),
-            "wecom-aibot": WeComAiBotPlatform(webhook_url=f"{bot}/webhooks/wecom-aibot", strangers=False),
-            "wecom-kf": WeComKfPlatform(webhook_url=f"{bot}/webhooks/wecom-kf", strangers=False),
-            "dingtalk": DingTalkPlatform(webhook_url=f"{bot}/webhooks/dingtalk", strangers=False),
-            "feishu": FeishuPlatform(webhook_url=f"{bot}/webhooks/feishu", strangers=False),
-            "telegram": TelegramPlatform(webhook_url=f"{bot}/webhooks/telegram", strangers=False),
-        }
-        for platform in self.platforms.values():
+    def __init__(
+        self, bot_url: str = "http://127.0.0.1:8080", platforms: Mapping[str, Platform[Any]] | None = None
+    ) -> None:
+        """*bot_url*: where the bot serves /webhooks/<platform>. *platforms* by name, each under its name; None: one
+        of each kind, as in the example configuration."""
+        if platforms is None:
+            platforms = against.platforms(example.config("")["channels"], bot_url)
+        self.platforms = platforms
+        for platform in platforms.values():
             platform.redelivers = True
+            if isinstance(platform, WhatsAppPlatform):
+                platform.reads = True
         self.shop = Shop()
         self._page = _page()
         self._server: Server | None = None
@@ -73,6 +67,15 @@ class Sandbox:
         self._server = Server(self.handle, host=host, port=port)
         for name, platform in self.platforms.items():
             platform.live_at(f"{self.url}/{name}")
+
+    @contextmanager
+    def at(self, host: str, port: int) -> Iterator[Self]:
+        """Open at an address, for a while."""
+        self.start(port, host=host)
+        try:
+            yield self
+        finally:
+            self.stop()
 
     def stop(self) -> None:
         for platform in self.platforms.values():
@@ -147,13 +150,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return serve(given.port, bot_url=given.bot, host=given.host)
 
 
-def serve(port: int, *, bot_url: str, host: str = "127.0.0.1") -> int:
+def serve(
+    port: int, *, bot_url: str, host: str = "127.0.0.1", platforms: Mapping[str, Platform[Any]] | None = None
+) -> int:
     """Runs the sandbox in the main thread of a process until a signal. Returns the exit code 0."""
     stopping = threading.Event()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    sandbox = Sandbox(bot_url)
+    sandbox = Sandbox(bot_url, platforms)
     sandbox.start(port, host=host)
     sys.stdout.write(
         json.dumps({"action": "sandbox_ready", "url": sandbox.url, "page": f"{sandbox.url}/sandbox/"}) + "\n"

@@ -6,6 +6,7 @@ that, knows blocked customers, groups that moved, and how fast is too fast.
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -135,6 +136,12 @@ class TelegramPlatform(Platform[dict[str, Any]]):
             },
             body=answer.body,
         )
+
+    def sealed(self, post: Post, body: bytes) -> Post:
+        return replace(post, body=body)
+
+    def forged(self, post: Post) -> Post:
+        return replace(post, headers={**post.headers, "X-Telegram-Bot-Api-Secret-Token": "wrong"})
 
     # ------------------------------------------------------------------ the bot calls
 

@@ -42,6 +42,7 @@ class Robot(Platform[dict[str, Any]]):
     name = "dingtalk"
     patience = timedelta(seconds=5)
     kinds = inbound.KINDS
+    grave = frozenset({"quota"})
 
     def __init__(
         self,

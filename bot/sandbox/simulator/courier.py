@@ -3,6 +3,8 @@
 import heapq
 import http.client
 import itertools
+import select
+import socket
 import threading
 import time
 from collections import deque
@@ -66,7 +68,7 @@ class Courier:
         with self._guard:
             while self._idle:
                 kept, since, connection = self._idle.pop()
-                if kept == place and time.monotonic() - since < KEEP_IDLE and connection.sock:
+                if kept == place and time.monotonic() - since < KEEP_IDLE and _open(connection.sock):
                     connection.sock.settimeout(patience)
                     return connection
                 connection.close()
@@ -80,6 +82,15 @@ class Courier:
                 self._idle.append((place, time.monotonic(), connection))
                 return
         connection.close()
+
+
+def _open(kept: socket.socket | None) -> bool:
+    """A kept connection on which something can be read is one that the bot closed."""
+    if kept is None or kept.fileno() < 0:
+        return False
+    waiting = select.poll()
+    waiting.register(kept, select.POLLIN)
+    return not waiting.poll(0)
 
 
 def _named(error: Exception) -> str:

@@ -49,6 +49,12 @@ class Platform(ABC, Generic[M]):
     """Common faults by name: lost, busy, rate (see `_sim/faults`)."""
     kinds: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """What customers can send besides text, each with the fields of an example (see `write`)."""
+    grave: ClassVar[frozenset[str]] = frozenset()
+    """Those of `kinds` after which the bot may rightly stop sending."""
+    announces: ClassVar[bool] = False
+    """Whether a webhook only says that there is something to fetch."""
+    most_open: ClassVar[int] = 5
+    """How many messages of one customer the platform takes before the first is answered (5: any number)."""
     success: ClassVar[frozenset[int]] = frozenset({200})
     """The answers to a webhook that the platform takes for heard."""
     say: Callable[..., Delivery]

@@ -1,5 +1,6 @@
 """The platform's webhooks on their way to the bot: posted, misbehaving on purpose, and posted again if unheard."""
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,8 @@ class Post:
 
 
 class Sender(Protocol):
-    """What the postman needs of a platform."""
+    """What the postman needs of a platform. *webhook_url* may be several addresses with spaces between them: those of
+    one bot behind a load balancer."""
 
     webhook_url: str
     redelivers: bool
@@ -64,6 +66,7 @@ class Postman:
         self._courier = Courier()
         self._later: Later | None = None
         self._held: list[Callable[[], Delivery]] = []
+        self._turns = itertools.count()
 
     def start(self) -> None:
         self._later = Later()
@@ -141,9 +144,7 @@ class Postman:
     def post(self, compose: Callable[[], Post], *, attempt: int = 1, again: bool = True) -> Delivery:
         """Posts one webhook and, if the platform does so and *again*, repeats it later until it is heard."""
         post, at = compose(), self._platform.clock.now()
-        query = f"?{post.query}" if post.query else ""
-        url = f"{self._platform.webhook_url}{post.suffix}{query}"
-        heard = self._courier.carry(post.method, url, post.headers, post.body, patience=self._platform.patience)
+        url, heard = self._carried(post)
         self._note(post, url, attempt, heard, at)
         taken = heard.status in self._platform.success
         if post.what != "mischief":
@@ -158,6 +159,18 @@ class Postman:
             message_id=post.message_id,
             error=heard.error,
         )
+
+    def _carried(self, post: Post) -> tuple[str, Heard]:
+        """To one of the bot's addresses after another; where nothing listens, to the next, as a load balancer does.
+        The address that was asked last, and its answer."""
+        addresses = self._platform.webhook_url.split() or [""]
+        first, query = next(self._turns), f"?{post.query}" if post.query else ""
+        for turn in range(first, first + len(addresses)):
+            url = f"{addresses[turn % len(addresses)]}{post.suffix}{query}"
+            heard = self._courier.carry(post.method, url, post.headers, post.body, patience=self._platform.patience)
+            if heard.error != "refused":
+                break
+        return url, heard
 
     def _note(self, post: Post, url: str, attempt: int, heard: Heard, at: datetime) -> None:
         self._platform.journal.add(

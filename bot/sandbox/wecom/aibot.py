@@ -22,7 +22,8 @@ from bot.sandbox.simulator.platform import Post, member
 from bot.sandbox.simulator.serving import Answer, answer_json
 from bot.sandbox.wecom import aibot_messages as messages
 from bot.sandbox.wecom import cards
-from bot.sandbox.wecom.aibot_members import AiBot, Interaction
+from bot.sandbox.wecom.aibot_interaction import Interaction
+from bot.sandbox.wecom.aibot_members import AiBot
 from bot.sandbox.wecom.callbacks import compact
 from bot.sandbox.wecom.errors import errcode, ok, refusal
 
@@ -104,6 +105,8 @@ class WeComAiBotPlatform(AiBot):
             raise messages.BadAnswer("card_update_wrong", "response_type is update_template_card")
 
     def _streamed(self, interaction: Interaction, told: messages.Streamed) -> None:
+        if interaction.finished:  # a second delivery of the message: the bubble is there already
+            return
         first = not interaction.stream
         if first:
             interaction.stream = told.id or interaction.message_id

@@ -2,9 +2,7 @@
 
 import json
 import secrets
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +10,7 @@ from bot.sandbox.simulator.journal import EMPTY, Delivery, Grown, Said
 from bot.sandbox.simulator.media import PNG, File
 from bot.sandbox.wecom import aibot_messages as messages
 from bot.sandbox.wecom import cards
+from bot.sandbox.wecom.aibot_interaction import Interaction
 from bot.sandbox.wecom.aibot_socket import Socket
 from bot.sandbox.wecom.callbacks import Callbacks, Clear, compact
 
@@ -20,27 +19,12 @@ MOST_OPEN = 3
 """Interactions that one member may have open with one bot (§4.2)."""
 
 
-@dataclass(slots=True)
-class Interaction:
-    """One member's message and the stream that answers it."""
-
-    user: str
-    place: str
-    message_id: str
-    began: datetime
-    stream: str = ""
-    shown: str = ""
-    finished: bool = False
-    carded: Any = None
-    polls: int = 0
-    done: threading.Event = field(default_factory=threading.Event)
-
-
 class AiBot(Callbacks):
     """One AI bot. A *user* is a member; a *group* any chat id. *poll_every*: the pause between two polls."""
 
     name = "wecom-aibot"
     kinds = messages.KINDS
+    most_open = MOST_OPEN
 
     def __init__(
         self,

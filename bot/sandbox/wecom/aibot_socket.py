@@ -5,28 +5,41 @@ import secrets
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
-from bot.sandbox.simulator.journal import Delivery, SentMessage
+from bot.sandbox.simulator.clock import Clock
+from bot.sandbox.simulator.journal import Delivery, Journal, SentMessage
 from bot.sandbox.simulator.limits import Bucket
 from bot.sandbox.simulator.platform import member
 from bot.sandbox.wecom import aibot_messages as messages
+from bot.sandbox.wecom.aibot_interaction import Interaction
 from bot.sandbox.wecom.errors import errcode, ok
-
-if TYPE_CHECKING:
-    from bot.sandbox.wecom.aibot_members import AiBot, Interaction
 
 STREAM_LIFE = timedelta(minutes=6)
 Answered = dict[str, Any]
 
 
+class Bot(Protocol):
+    """What the connection needs of the platform."""
+
+    bot_id: str
+    secret: str
+    limits: bool
+    clock: Clock
+    journal: Journal
+
+    def breach(self, rule: str, detail: str) -> None: ...
+
+    def grown(self, interaction: Interaction) -> None: ...
+
+
 class Socket:
     """*late*: how long an acknowledgement takes; *silent*: none comes."""
 
-    def __init__(self, platform: "AiBot") -> None:
+    def __init__(self, platform: Bot) -> None:
         self._platform = platform
         self.late = timedelta()
         self.silent = False
@@ -65,7 +78,7 @@ class Socket:
         if current:
             current.close(1011)
 
-    def push(self, cmd: str, body: Mapping[str, Any], interaction: "Interaction") -> Delivery:
+    def push(self, cmd: str, body: Mapping[str, Any], interaction: Interaction) -> Delivery:
         """A callback to the connected bot; lost where none is."""
         with self._guard:
             current = self._current
@@ -145,7 +158,7 @@ class Socket:
             return ok()
         return self._responded(interaction, req_id, body)
 
-    def _responded(self, interaction: "Interaction", req_id: str, body: Any) -> Answered:
+    def _responded(self, interaction: Interaction, req_id: str, body: Any) -> Answered:
         now = self._platform.clock.now()
         if now - self._began.setdefault(req_id, now) > STREAM_LIFE:
             return errcode(846608, "stream is older than 6 minutes")
@@ -188,7 +201,7 @@ class Socket:
             bucket = self._rates.setdefault(chat, Bucket(30, timedelta(seconds=2)))
             return bucket.take(self._platform.clock.now())
 
-    def _show(self, interaction: "Interaction", text: str, raw: Any, *, choices: Any = ()) -> None:
+    def _show(self, interaction: Interaction, text: str, raw: Any, *, choices: Any = ()) -> None:
         self._platform.journal.add(
             SentMessage(
                 to=interaction.place or interaction.user,

@@ -59,6 +59,8 @@ class WeComPlatform(Callbacks):
         "file": {},
     }
 
+    grave: ClassVar[frozenset[str]] = frozenset({"inactive_alert", "unsubscribe"})
+
     def __init__(
         self,
         *,

@@ -61,6 +61,8 @@ class KfAccount(Callbacks):
         "recall": {"message_id": ""},
     }
 
+    announces = True
+
     def __init__(
         self,
         *,

@@ -1,31 +1,28 @@
 """The number's own details, and webhooks that are about who answers: handovers and echoes (§2.6, §2.7, §3.7)."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.sandbox.simulator.serving import Answer, answer_json
 from bot.sandbox.whatsapp.envelopes import Envelopes
 from bot.sandbox.whatsapp.people import Person
 
-if TYPE_CHECKING:
-    from bot.sandbox.whatsapp.platform import WhatsAppPlatform
 
-
-def number(platform: "WhatsAppPlatform") -> Answer:
+def number(*, phone_number_id: str, waba_id: str, display_phone_number: str) -> Answer:
     """`GET /{phone number id}` with its health (§3.7)."""
     available = {"can_send_message": "AVAILABLE"}
     return answer_json(
         {
-            "id": platform.phone_number_id,
-            "display_phone_number": f"+{platform.display_phone_number}",
+            "id": phone_number_id,
+            "display_phone_number": f"+{display_phone_number}",
             "verified_name": "Example Shop",
             "quality_rating": "GREEN",
             "throughput": {"level": "STANDARD"},
             "health_status": {
                 "can_send_message": "AVAILABLE",
                 "entities": [
-                    {"entity_type": "PHONE_NUMBER", "id": platform.phone_number_id, **available},
-                    {"entity_type": "WABA", "id": platform.waba_id, **available},
+                    {"entity_type": "PHONE_NUMBER", "id": phone_number_id, **available},
+                    {"entity_type": "WABA", "id": waba_id, **available},
                 ],
             },
         }

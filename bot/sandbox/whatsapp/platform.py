@@ -210,7 +210,11 @@ class WhatsAppPlatform(WhatsAppNumber):
         node = exchange.incoming.path.split("/")[2]
         if node == self.phone_number_id:
             self._authorise(exchange.incoming)
-            return account.number(self)
+            return account.number(
+                phone_number_id=self.phone_number_id,
+                waba_id=self.waba_id,
+                display_phone_number=self.display_phone_number,
+            )
         self._authorise(exchange.incoming)
         asked = exchange.incoming.argument("phone_number_id")
         if asked and asked != self.phone_number_id:

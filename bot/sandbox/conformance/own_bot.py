@@ -1,0 +1,87 @@
+"""A bot of our own for the journeys: `frontdesk run` with the operator's channels and a model that we play."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.sandbox.conformance.journeys import AT_LENGTH, SLOWLY
+from bot.sandbox.example import toml_of
+from bot.sandbox.model import ScriptedModelServer
+from bot.sandbox.model_parts import words
+
+ANSWER = "We ship within two working days, and tell you the tracking number by e-mail."
+LONG = "我们会在两到四个工作日内发货，请放心。" * 110
+READY = 60
+"""Seconds."""
+
+
+class NotReady(Exception):
+    """The bot did not come up; the text is the end of its log."""
+
+
+def answer(body: dict[str, Any]) -> str:
+    """The model's answer to a request: slow or long where the customer's words ask for it."""
+    asked = words(body["messages"][-1])
+    if SLOWLY in asked:
+        time.sleep(3)
+    return LONG if AT_LENGTH in asked else ANSWER
+
+
+@contextmanager
+def own_bot(
+    channels: Mapping[str, Mapping[str, Any]], folder: Path, *, port: int, code: str = ""
+) -> Iterator[None]:
+    """Starts it at *port*, waits until it is ready, stops it. *channels* as in the configuration, addresses too;
+    *code*: the folder of the bot's code, if it is another than ours. Raises :class:`NotReady`."""
+    with ScriptedModelServer(reply=answer) as model:
+        tables = {
+            "server": {"": {"port": port, "data_dir": str(folder / "var"), "workers": 2}},
+            "model": {"": {"replicas": [model.url], "deadline": 20}},
+            "assistants": {"default": {"company_name": "Conformance Shop", "max_reply_chars": 20000}},
+            "channels": channels,
+        }
+        config = folder / "frontdesk.toml"
+        config.write_text(toml_of(tables), "utf-8")
+        config.chmod(0o600)
+        with (folder / "log").open("wb") as log:
+            command = [sys.executable, "-m", "bot.cli", "--config", str(config), "run"]
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(code), cwd=code or None)
+        try:
+            _wait(process, port, folder / "log")
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=45)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _environment(code: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK")}
+    return {**kept, "PYTHONPATH": code} if code else kept
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    ends = time.monotonic() + READY
+    while time.monotonic() < ends and process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.2)
+        finally:
+            connection.close()
+    raise NotReady(log.read_text("utf-8", "replace")[-2000:])
