@@ -11,7 +11,7 @@ from inference.errors import ModelRefused
 from tests.adapters.wecom_app import services
 from tests.adapters.wecom_kf_fake import CUSTOMER, SEND, SYNC, KfPlatform, account, calls, notice
 from tests.adapters.wecom_platform import NOW
-from tests.bot.test_turn import Room
+from tests.bot.room import Room
 from tests.fakes import Answer, RecordingServer, json_answer
 
 

@@ -8,7 +8,7 @@ from adapters.values import Action, Attachment, Refused
 from bot.turns.choosing import meant
 from bot.turns.content import MOST_ATTACHMENTS, content, lift, shown
 from inference.values import Passage
-from tests.bot.test_turn import Room
+from tests.bot.room import Room
 from tests.bot.test_turn_tools import CANCEL, Desk
 from tests.inference.tool_kit import open_shop
 

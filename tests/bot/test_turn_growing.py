@@ -7,7 +7,7 @@ import pytest
 from adapters.memory import MemoryWriting
 from adapters.values import Media, Message
 from sessions.errors import StoreDown
-from tests.bot.test_turn import Room
+from tests.bot.room import Room
 
 
 class Crash(Exception):

@@ -10,7 +10,7 @@ from adapters.http import MaybeSent, NotSent, TooLarge
 from adapters.values import Action, Media, Refused
 from bot.turns.hearing import LARGEST_PICTURE, MOST_PICTURES, Senses
 from inference.errors import ModelBusy
-from tests.bot.test_turn import Room
+from tests.bot.room import Room
 
 JPEG = Download(content=b"\xff\xd8\xff\xe0 a picture", mime="image/jpeg")
 VOICE = Download(content=b"OggS a voice", mime="audio/ogg")

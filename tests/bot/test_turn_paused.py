@@ -8,7 +8,7 @@ import pytest
 from adapters.values import Action, Control, ControlEvent, ConversationId, Message, Refused, Unknown
 from bot.turns.reminders import Reminders
 from sessions.errors import StoreDown
-from tests.bot.test_turn import Room
+from tests.bot.room import Room
 
 ANA = ConversationId(channel="shop", account="twin", peer="ana")
 BLOCKED = Refused(reason="131031: the account is locked", action=Action.ALERT, code="131031", account=True)

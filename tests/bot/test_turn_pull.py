@@ -19,7 +19,7 @@ from adapters.values import (
     StatusUpdate,
 )
 from bot.turns.pull import NOTICES
-from tests.bot.test_turn import Room
+from tests.bot.room import Room
 
 DESK = ConversationId(channel="shop", account="twin", peer=NOTICES)
 ANA = ConversationId(channel="shop", account="twin", peer="ana")

@@ -23,7 +23,7 @@ from inference.tools.loop import Toolbox
 from inference.tools.tool import Tool
 from sessions.errors import LeaseLost, StoreDown
 from sessions.schedule import MemorySchedule
-from tests.bot.test_turn import NoKnowledge, Room
+from tests.bot.room import NoKnowledge, Room
 from tests.inference.tool_kit import cancel_order, open_shop, order_status
 
 CANCEL = calling(("cancel_order", '{"order_number": "1001"}'))
