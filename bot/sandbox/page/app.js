@@ -1,51 +1,70 @@
-// Wires the page together: what was chosen, the live events of that platform, and what the buttons do.
+// Wires the page together: what was chosen, the live events of that platform, and who draws what.
 
-import { drawChat, isTyping } from './chat.js';
-import { find, icon, make } from './dom.js';
+import { drawChat, face, isTyping } from './chat.js';
+import { Composer } from './composer.js';
+import { find, make, press, roving } from './dom.js';
+import { Remote } from './remote.js';
 import { Story } from './story.js';
-import { chooseLanguage, currentLanguage, text } from './texts.js';
+import { chooseLanguage, currentLanguage, platformText, text } from './texts.js';
+import { Trouble } from './trouble.js';
 import { drawFigures, drawWire } from './wire.js';
 
-const NAMES = { whatsapp: 'WhatsApp', wecom: 'WeCom 企业微信', dingtalk: 'DingTalk 钉钉', feishu: 'Feishu 飞书', telegram: 'Telegram' };
-const KINDS = ['said', 'shown', 'sign', 'webhook', 'call'];
-const TROUBLES = { whatsapp: ['redeliver', 'lost', 'busy', 'rate', 'slow'], wecom: ['redeliver', 'lost', 'busy', 'token', 'slow'], dingtalk: ['redeliver', 'lost', 'rate', 'session', 'slow'], feishu: ['redeliver', 'lost', 'busy', 'rate', 'token'], telegram: ['redeliver', 'lost', 'busy', 'rate', 'slow'] };
+const NAMES = { whatsapp: 'WhatsApp', wecom: 'WeCom 企业微信', 'wecom-aibot': 'WeCom 智能机器人', 'wecom-kf': 'WeChat 微信客服', dingtalk: 'DingTalk 钉钉', feishu: 'Feishu 飞书', telegram: 'Telegram' };
+const KINDS = ['said', 'shown', 'grown', 'sign', 'breach', 'webhook', 'call'];
 
 const story = new Story();
+const remote = new Remote(stateChanged);
 let platforms = [];
 let platform = null;
 let customer = null;
 let events = null;
 let drawing = false;
+let refreshing = 0;
+
+const scene = () => ({
+  platform, customer, story, remote,
+  tap: (line, choice) => composer.tap(line, choice), openList: (line) => composer.openList(line), rate: (type) => composer.write('feedback', { type }),
+});
+const composer = new Composer(scene);
+const trouble = new Trouble(scene);
 
 const remember = (name, value) => { try { localStorage.setItem(`sandbox-${name}`, value); } catch { /* private mode */ } };
 const recall = (name) => { try { return localStorage.getItem(`sandbox-${name}`); } catch { return null; } };
-
-async function control(action, body) {
-  const answer = await fetch(`_sim/${platform.name}/${action}`, {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body ?? {}),
-  });
-  if (!answer.ok) throw new Error(`${action}: ${answer.status}`);
-  return answer.json();
-}
 
 function draw() {
   if (drawing || !platform) return;
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    drawChat(platform.name, customer, story);
-    drawWire(platform.name, story);
-    drawFigures(story.figures(customer));
+    drawChat(scene());
+    drawWire(story);
+    drawFigures(story.figures(customer), story.breaches);
   });
+}
+
+function stateChanged(state) {
+  if (!platform || state.name !== platform.name) return;
+  Object.assign(platform, state);
+  trouble.draw(currentLanguage());
+}
+
+/** What waited may have happened: asks how the platform stands, soon. */
+function refreshSoon() {
+  if (refreshing || !(platform.mischief.length || Object.keys(platform.faults).length)) return;
+  refreshing = setTimeout(() => { refreshing = 0; remote.refresh().catch(() => {}); }, 300);
 }
 
 function listen() {
   events?.close();
   story.clear();
-  events = new EventSource(`_sim/${platform.name}/events`);
+  events = new EventSource(`_sim/${platform.path}/events`);
   events.addEventListener('reset', () => { story.clear(); draw(); });
   for (const kind of KINDS) {
-    events.addEventListener(kind, (event) => { story.take(JSON.parse(event.data)); draw(); });
+    events.addEventListener(kind, (event) => {
+      story.take(JSON.parse(event.data));
+      if (kind === 'call' || kind === 'webhook') refreshSoon();
+      draw();
+    });
   }
   let away = 0;
   events.onopen = () => { clearTimeout(away); away = 0; banner(''); };
@@ -58,11 +77,13 @@ function banner(words) {
 }
 
 function choosePlatform(name) {
-  platform = platforms.find((candidate) => candidate.name === name) ?? platforms[0];
+  platform = platforms.find((candidate) => candidate.path === name) ?? platforms[0];
   document.body.dataset.platform = platform.name;
-  remember('platform', platform.name);
+  remember('platform', platform.path);
+  history.replaceState(null, '', `#${platform.path}`);
   customer = platform.customers[0];
-  find('messages').scrollTop = 0;
+  find('messages').replaceChildren();
+  remote.use(platform);
   drawChoices();
   listen();
   draw();
@@ -70,82 +91,30 @@ function choosePlatform(name) {
 
 function chooseCustomer(chosen) {
   customer = chosen;
+  find('messages').replaceChildren();
   drawChoices();
   draw();
 }
 
-function choice(kind, chosen, parts, act) {
-  const button = make(`button.${kind}`, parts, { type: 'button', role: 'radio', 'aria-checked': String(chosen) });
-  button.addEventListener('click', act);
-  return button;
-}
-
 function drawChoices() {
-  find('platforms').replaceChildren(...platforms.map((one) => choice('platform', one === platform,
-    [make(`span.mark.${one.name}`, '', { 'aria-hidden': 'true' }), make('span.name', NAMES[one.name] ?? one.name)], () => choosePlatform(one.name))));
-  find('customers').replaceChildren(...platform.customers.map((one) => choice('customer', one === customer,
-    [make('span.avatar.person', initial(one.name), { 'aria-hidden': 'true' }), make('span.who', [make('b', one.name), make('small', text(`hint_${one.hint}`))])], () => chooseCustomer(one))));
-  find('trouble').replaceChildren(...TROUBLES[platform.name].map(troubleButton));
-  find('chips').replaceChildren(...text('chips').map((question) => {
-    const chip = make('button.chip', question, { type: 'button' });
-    chip.addEventListener('click', () => say(question));
-    return chip;
-  }));
+  const option = (kind, chosen, parts, act) => press(`.${kind}`, parts, act, { role: 'radio', 'aria-checked': String(chosen) });
+  const focused = ['platforms', 'customers'].find((id) => find(id).contains(document.activeElement));
+  find('platforms').replaceChildren(...platforms.map((one) => option('platform', one === platform, [
+    make(`span.mark.${one.name}`, '', { 'aria-hidden': 'true' }), make('span.who', [make('b', NAMES[one.name] ?? one.name), make('small', one.path === one.name ? platformText('about', one.name) : one.path)]),
+  ], () => choosePlatform(one.path))));
+  find('customers').replaceChildren(...platform.customers.map((one) => option('customer', one === customer, [
+    face('person', one.name), make('span.who', [make('b', one.name), make('small', `${text(`hint_${one.hint}`)}${phone(one)}`)]),
+  ], () => chooseCustomer(one))));
+  for (const group of ['platforms', 'customers']) roving(find(group), 'aria-checked');
+  if (focused) find(focused).querySelector('[aria-checked="true"]').focus();
+  composer.toggle(false);
+  composer.drawMenu();
+  composer.drawChips();
+  find('sheet').hidden = true;
+  trouble.draw(currentLanguage());
 }
 
-const initial = (name) => [...name].at(name.charCodeAt(0) > 255 ? -1 : 0) ?? '';
-
-function troubleButton(name) {
-  const button = make('button', [make('b', text(name)), make('small', text(`${name}Note`))], { type: 'button' });
-  button.addEventListener('click', async () => {
-    const note = button.querySelector('small');
-    note.textContent = await makeTrouble(name).catch((error) => error.message);
-    setTimeout(() => { note.textContent = text(`${name}Note`); }, 1800);
-  });
-  return button;
-}
-
-async function makeTrouble(name) {
-  if (name === 'redeliver') {
-    const last = story.lastSaid(customer);
-    if (!last) return text('nothingYet');
-    const delivery = await control('redeliver', { message_id: last.message_id });
-    return `${text('done')} · ${delivery.status || delivery.error}`;
-  }
-  if (name === 'token') {
-    await control('tokens');
-    return text('done');
-  }
-  await control('faults', { preset: name });
-  return text('armed');
-}
-
-async function say(words) {
-  const message = { text: words, user: customer.user, name: customer.name };
-  if (customer.place) message.group = customer.place;
-  find('messages').scrollTop = find('messages').scrollHeight;
-  await control('say', message).catch(() => banner(text('disconnected')));
-}
-
-function prepareComposer() {
-  const draft = find('draft');
-  const grow = () => { draft.rows = Math.min(5, draft.value.split('\n').length); };
-  find('send').append(icon('send', 20));
-  find('composer').addEventListener('submit', (event) => {
-    event.preventDefault();
-    const words = draft.value.trim();
-    draft.value = '';
-    grow();
-    if (words) say(words);
-  });
-  draft.addEventListener('input', grow);
-  draft.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
-      event.preventDefault();
-      find('composer').requestSubmit();
-    }
-  });
-}
+const phone = ({ hint, user }) => (['phone', 'two_forms'].includes(hint) ? ` · +${user}` : '');
 
 function speak(language) {
   chooseLanguage(language);
@@ -154,7 +123,6 @@ function speak(language) {
   find('language').textContent = other === 'zh' ? '中文' : 'English';
   find('language').onclick = () => speak(other);
   find('draft').placeholder = text('placeholder');
-  find('send').setAttribute('aria-label', text('send'));
   if (platform) {
     drawChoices();
     draw();
@@ -164,6 +132,8 @@ function speak(language) {
 function showPane(name) {
   document.body.dataset.pane = name;
   for (const tab of document.querySelectorAll('[data-pane-of]')) tab.setAttribute('aria-selected', String(tab.dataset.paneOf === name));
+  roving(find('panes'), 'aria-selected');
+  for (const id of ['messages', 'entries']) find(id).scrollTop = find(id).scrollHeight;
 }
 
 async function begin() {
@@ -180,12 +150,13 @@ async function begin() {
   choosePlatform(location.hash.slice(1) || recall('platform') || 'whatsapp');
 }
 
-prepareComposer();
 speak(recall('language') ?? (navigator.languages.some((tag) => tag.startsWith('zh')) && !navigator.language.startsWith('en') ? 'zh' : 'en'));
 showPane('chat');
 for (const tab of document.querySelectorAll('[data-pane-of]')) tab.addEventListener('click', () => showPane(tab.dataset.paneOf));
-find('clear').addEventListener('click', () => control('clear'));
-const tellTime = () => { find('clock').textContent = new Date().toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' }); };
-tellTime();
-setInterval(() => { tellTime(); if (platform && story.typingSince.size && !isTyping(customer, story)) draw(); }, 1000);
+find('clear').addEventListener('click', () => remote.post('clear').catch(() => banner(text('disconnected'))));
+setInterval(() => {
+  if (!platform) return;
+  trouble.tellTime();
+  if (story.typingSince.size && !isTyping(scene())) draw();
+}, 1000);
 begin();

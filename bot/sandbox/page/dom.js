@@ -1,17 +1,5 @@
 // Small tools to build elements. Text always goes in as text, never as markup.
 
-const SVG = 'http://www.w3.org/2000/svg';
-
-const PATHS = {
-  send: 'M3 11.6 20.4 4 16 20.4l-4.3-6.2z',
-  tick: 'M1.5 8.2 4.8 11.5 11 4.5',
-  ticks: 'M1.5 8.2 4.8 11.5 11 4.5 M7.6 10.6 8.5 11.5 14.7 4.5',
-  wait: 'M8 2.2a5.8 5.8 0 1 0 0 11.6A5.8 5.8 0 0 0 8 2.2 M8 5v3.3l2.2 1.3',
-  right: 'M3 8h9 M8.6 4.4 12.4 8l-3.8 3.6',
-  left: 'M13 8H4 M7.4 4.4 3.6 8l3.8 3.6',
-  seal: 'M8 1.8 13 3.6v4c0 3-2 5.4-5 6.6-3-1.2-5-3.6-5-6.6v-4z M5.6 7.8l1.8 1.8 3-3.4',
-};
-
 /** An element with classes, text and children: make('p.note', 'words') or make('div.row', [child, child]). */
 export function make(kind, content = [], attributes = {}) {
   const [tag, ...classes] = kind.split('.');
@@ -22,17 +10,11 @@ export function make(kind, content = [], attributes = {}) {
   return element;
 }
 
-export function icon(name, size = 16) {
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('viewBox', name === 'send' ? '0 0 24 24' : '0 0 16 16');
-  svg.setAttribute('width', size);
-  svg.setAttribute('height', size);
-  svg.setAttribute('aria-hidden', 'true');
-  svg.classList.add('icon', `icon-${name}`);
-  const path = document.createElementNS(SVG, 'path');
-  path.setAttribute('d', PATHS[name]);
-  svg.append(path);
-  return svg;
+/** A button that does *act* when it is pressed. */
+export function press(kind, content, act, attributes = {}) {
+  const button = make(`button${kind}`, content, { type: 'button', ...attributes });
+  button.addEventListener('click', () => act(button));
+  return button;
 }
 
 /**
@@ -48,7 +30,7 @@ export function sync(list, items) {
       const fresh = build();
       Object.assign(fresh.dataset, { key, version });
       if (node) {
-        fresh.classList.add('settled');
+        keepOpen(node, fresh);
         if (cursor === node) cursor = fresh;
         node.replaceWith(fresh);
       }
@@ -59,6 +41,31 @@ export function sync(list, items) {
     else list.insertBefore(node, cursor);
   }
   for (const node of old.values()) node.remove();
+}
+
+function keepOpen(node, fresh) {
+  fresh.classList.add('settled');
+  const details = fresh.querySelector('details');
+  if (details && node.querySelector('details')?.open) details.open = true;
+  const focused = node.contains(document.activeElement) ? document.activeElement.dataset.choice : undefined;
+  if (focused) requestAnimationFrame(() => fresh.querySelector(`[data-choice="${CSS.escape(focused)}"]`)?.focus());
+}
+
+/** Arrow keys move within a group of radios or tabs, and choose; only the chosen one is in the tab order. */
+export function roving(group, chosen) {
+  const buttons = [...group.children];
+  for (const button of buttons) button.tabIndex = button.getAttribute(chosen) === 'true' ? 0 : -1;
+  if (group.dataset.roving) return;
+  group.dataset.roving = 'yes';
+  group.addEventListener('keydown', (event) => {
+    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const all = [...group.children];
+    const next = (all.indexOf(document.activeElement) + step + all.length) % all.length;
+    all[next].click();
+    group.children[next].focus();
+  });
 }
 
 export const find = (id) => document.getElementById(id);

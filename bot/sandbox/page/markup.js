@@ -1,40 +1,57 @@
-// What each platform makes of a text: WhatsApp's own marks, WeCom's links, the Markdown of DingTalk and Feishu. Telegram's
-// HTML was parsed by the platform: here it is plain. Built as nodes.
+// What each platform makes of a text: WhatsApp's own marks, WeCom's links, the Markdown of AI bots, DingTalk and Feishu.
+// Telegram's HTML was parsed by the platform: here it is plain. Built as nodes; pictures in a text are named, not loaded.
 
 import { make } from './dom.js';
 
+const LINK = [/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)，。；：！？）])/u, 'link'];
+const MARKDOWN = [
+  [/`([^`\n]+)`/u, 'code'], [/\*\*([^*\n]+)\*\*/u, 'b'], [/(?<!\*)\*(?=\S)([^*\n]*\S)\*(?!\*)/u, 'i'], [/~~([^~\n]+)~~/u, 's'],
+  [/!\[([^\]\n]*)\]\(([^)\s]+)\)/u, 'drawing'], [/\[([^\]\n]+)\]\((https?:\/\/[^)\s]+)\)/u, 'named'], LINK,
+];
 const SPANS = {
   whatsapp: [
     [/```([^]+?)```/u, 'code'], [/`([^`\n]+)`/u, 'code'],
     [/(?<![\p{L}\p{N}*])\*(?=\S)([^*\n]*\S)\*(?![\p{L}\p{N}*])/u, 'b'],
     [/(?<![\p{L}\p{N}_])_(?=\S)([^_\n]*\S)_(?![\p{L}\p{N}_])/u, 'i'],
     [/(?<![\p{L}\p{N}~])~(?=\S)([^~\n]*\S)~(?![\p{L}\p{N}~])/u, 's'],
-    [/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/u, 'link'],
+    LINK,
   ],
-  wecom: [[/<a href="(https?:\/\/[^"]+)">([^<]*)<\/a>/u, 'anchor'], [/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/u, 'link']],
-  dingtalk: [
-    [/`([^`\n]+)`/u, 'code'], [/\*\*([^*\n]+)\*\*/u, 'b'], [/(?<!\*)\*([^*\n]+)\*(?!\*)/u, 'i'],
-    [/\[([^\]\n]+)\]\((https?:\/\/[^)\s]+)\)/u, 'named'], [/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/u, 'link'],
-  ],
+  wecom: [[/<a href="(https?:\/\/[^"]+)">([^<]*)<\/a>/u, 'anchor'], LINK],
 };
-SPANS.feishu = SPANS.dingtalk;
-SPANS.telegram = SPANS.dingtalk;
+SPANS['wecom-kf'] = SPANS.wecom;
 
 /** The nodes of a message as *platform* shows it; *style* is text or markdown. */
 export function shownAs(platform, style, words) {
-  const spans = SPANS[platform] === SPANS.dingtalk && style === 'text' ? SPANS.dingtalk.slice(-1) : SPANS[platform];
-  if (style !== 'markdown' || platform === 'whatsapp') return inline(words, spans);
-  return words.split('\n').map((line) => block(line, spans));
+  if (style !== 'markdown' || platform === 'whatsapp') return inline(words, SPANS[platform] ?? [LINK]);
+  return blocks(words.split('\n'));
 }
 
-function block(line, spans) {
-  const heading = /^#{1,6}\s+(.*)$/u.exec(line);
-  if (heading) return make('div.heading', inline(heading[1], spans));
-  const quote = /^>\s?(.*)$/u.exec(line);
-  if (quote) return make('div.quote', inline(quote[1], spans));
-  const item = /^\s*[-*]\s+(.*)$/u.exec(line);
-  if (item) return make('div.item', inline(item[1], spans));
-  return make(line.trim() ? 'div.line' : 'div.gap', inline(line.trim(), spans));
+/** Lines of Markdown; what stands between ``` is left as it is. */
+function blocks(lines) {
+  const built = [];
+  let code = null;
+  for (const line of lines) {
+    if (line.trim().startsWith('```')) {
+      if (code) built.push(make('pre.code', code.join('\n')));
+      code = code ? null : [];
+    } else if (code) code.push(line);
+    else built.push(block(line));
+  }
+  if (code) built.push(make('pre.code', code.join('\n')));
+  return built;
+}
+
+const BLOCKS = [[/^#{1,6}\s+(.*)$/u, 'heading'], [/^>\s?(.*)$/u, 'quote'], [/^\s*[-*+]\s+(.*)$/u, 'item'], [/^\s*(\d+)[.)]\s+(.*)$/u, 'counted'], [/^\s*(?:---+|\*\*\*+)\s*()$/u, 'ruled']];
+
+function block(line) {
+  for (const [pattern, kind] of BLOCKS) {
+    const match = pattern.exec(line);
+    if (!match) continue;
+    const element = make(`div.${kind}`, inline(match.at(-1), MARKDOWN));
+    if (kind === 'counted') element.prepend(make('span.count', `${match[1]}.`));
+    return element;
+  }
+  return make(line.trim() ? 'div.line' : 'div.gap', inline(line.trim(), MARKDOWN));
 }
 
 function inline(words, spans) {
@@ -54,6 +71,7 @@ function span(kind, match, spans) {
   if (kind === 'link') return link(match[1], match[1]);
   if (kind === 'anchor') return link(match[1], match[2]);
   if (kind === 'named') return link(match[2], match[1]);
+  if (kind === 'drawing') return make('span.drawing', match[1] || '…', { title: match[2] });
   return make(kind, inline(match[1], spans));
 }
 

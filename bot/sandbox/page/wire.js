@@ -1,55 +1,80 @@
-// The right side: every HTTP exchange between platform and bot, newest below, each to be opened.
+// The right side: every exchange between platform and bot, newest below, each to be opened; red lines in their place.
 
-import { clockTime, duration, find, icon, make, sync } from './dom.js';
-import { currentLanguage, text } from './texts.js';
+import { clockTime, duration, find, make, sync } from './dom.js';
+import { icon } from './icons.js';
+import { inside } from './inside.js';
+import { reasonSentence, ruleSentence } from './rules.js';
+import { currentLanguage, known, text } from './texts.js';
 
-const SIGNATURES = ['x-hub-signature-256', 'sign', 'authorization', 'x-acs-dingtalk-access-token', 'x-lark-signature', 'x-telegram-bot-api-secret-token'];
+const MINOR = new Set(['status', 'poll', 'card_stream', 'token', 'read', 'typing']);
 
-export function drawFigures(figures) {
+export function drawFigures(figures, breaches) {
   find('figure-ack').textContent = figures.ack === undefined ? '–' : duration(figures.ack);
   find('figure-reply').textContent = figures.reply === undefined ? '–' : duration(figures.reply);
   find('figure-calls').textContent = figures.calls ?? '–';
+  find('figure-breaches').textContent = breaches;
+  find('figure-breaches').parentElement.classList.toggle('red', breaches > 0);
+  find('badge').textContent = breaches || '';
+  find('badge').hidden = !breaches;
 }
 
-export function drawWire(platform, story) {
+export function drawWire(story) {
   const list = find('entries');
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 120;
-  const version = currentLanguage();
-  const drawn = story.wire.map((entry) => ({ key: entry.number, version, build: () => line(platform, entry) }));
-  sync(list, drawn.length ? drawn : [{ key: 'empty', version, build: () => make('li.empty', text('wireEmpty')) }]);
+  const language = currentLanguage();
+  const drawn = story.exchanges().map((crowd) => ({ key: crowd[0].number, version: `${language} ${crowd.length} ${crowd[0].rule ?? ''}`, build: () => (crowd[0].kind === 'breach' ? redLine(crowd[0]) : line(crowd)) }));
+  sync(list, drawn.length ? drawn : [{ key: 'empty', version: language, build: () => make('li.empty', text('wireEmpty')) }]);
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
-function line(platform, entry) {
-  const details = make('details', [summary(platform, entry)]);
+function redLine(entry) {
+  const head = make('div.first', [make('span.way', [icon('alarm', 14)]), make('b', text('breach')), make('code', entry.rule), make('span.fill'), make('time', clockTime(entry.at, true))]);
+  return make('li.red-line', [head, make('p', ruleSentence(entry.rule)), ...(entry.detail ? [make('small', entry.detail)] : [])]);
+}
+
+function line(crowd) {
+  const entry = crowd.at(-1);
+  const details = make('details', [summary(entry, crowd)]);
   details.addEventListener('toggle', () => {
     if (details.open && details.childElementCount === 1) details.append(inside(entry));
   });
-  return make(`li.entry.${entry.kind}.${mood(entry)}${entry.what === 'status' ? '.minor' : ''}`, [details]);
+  return make(`li.entry.${entry.kind}.${mood(entry)}${MINOR.has(entry.what ?? entry.endpoint) ? '.minor' : ''}`, [details]);
 }
 
 function mood(entry) {
-  if (entry.reason || entry.status !== 200) return 'bad';
+  const good = entry.status >= 200 && entry.status < 300;
+  if (entry.what === 'mischief') return good ? 'bad' : 'odd';
+  if (entry.reason || !good) return 'bad';
   return entry.remarks?.length ? 'odd' : 'good';
 }
 
-function summary(platform, entry) {
+function summary(entry, crowd) {
   const outward = entry.kind === 'webhook';
   const place = outward ? new URL(entry.url, location.href).pathname : entry.path;
   const first = make('div.first', [
     make('span.way', [icon(outward ? 'right' : 'left', 14)], { title: text(outward ? 'toBot' : 'toPlatform') }),
-    make('b', label(platform, entry)), ...badges(entry), make('span.fill'),
+    make('b', label(entry)), ...badges(entry, crowd), make('span.fill'),
     make('span.status', entry.status || text(outward ? 'noAnswer' : 'cut')), make('span.ms', duration(entry.ms)),
   ]);
   const second = make('div.second', [make('code', `${entry.method} ${place}`), make('time', clockTime(entry.at, true))]);
-  const remarks = [entry.reason, entry.error, ...(entry.remarks ?? [])].filter(Boolean);
-  return make('summary', [first, second, ...remarks.map((remark) => make('div.remark', remark))]);
+  return make('summary', [first, second, ...remarks(entry)]);
 }
 
-function label(platform, entry) {
-  if (entry.kind === 'call') return text(`call_${entry.endpoint}`);
-  if (entry.what !== 'message') return `${text(entry.what)}${statusWord(entry)}`;
-  return text(entry.clear ? 'encrypted' : 'message');
+/** Why it was refused, in sentences; the platform's own words behind them. */
+function remarks(entry) {
+  const told = [];
+  if (entry.reason) {
+    const sentence = entry.rule ? ruleSentence(entry.rule) : reasonSentence(entry.reason);
+    told.push(make('div.remark', sentence ? [sentence, make('small', entry.reason)] : entry.reason));
+  }
+  for (const remark of [entry.error && text(entry.error), ...(entry.remarks ?? [])].filter(Boolean)) told.push(make('div.remark', reasonSentence(remark) || remark));
+  return told;
+}
+
+function label(entry) {
+  if (entry.kind === 'call') return known(`call_${entry.endpoint}`) ? text(`call_${entry.endpoint}`) : entry.endpoint;
+  if (entry.what === 'message' && entry.clear) return text('what_encrypted');
+  return `${known(`what_${entry.what}`) ? text(`what_${entry.what}`) : `${text('what_event')} · ${entry.what}`}${statusWord(entry)}`;
 }
 
 function statusWord(entry) {
@@ -57,47 +82,10 @@ function statusWord(entry) {
   return found ? ` · ${found[1]}` : '';
 }
 
-function badges(entry) {
+function badges(entry, crowd) {
   const all = [];
   if (entry.kind === 'webhook') all.push(make('span.seal', [icon('seal', 13)], { title: text('signature') }));
-  if (entry.attempt > 1) all.push(make('span.again', `×${entry.attempt}`));
+  if (crowd.length > 1) all.push(make('span.again', `×${crowd.length}`, { title: text('times', crowd.length) }));
+  if (entry.attempt > 1) all.push(make('span.again', text('again', entry.attempt)));
   return all;
 }
-
-function inside(entry) {
-  const query = entry.kind === 'webhook' ? new URL(entry.url, location.href).search.slice(1) : entry.query;
-  return make('div.inside', [
-    make('h3', text('headers')), table(entry.headers, query),
-    ...bodies(entry),
-    make('h3', `${text('answer')} · ${entry.status || text('noAnswer')} · ${duration(entry.ms)}`),
-    make('pre', pretty(entry.answer) || text('answerEmpty')),
-  ]);
-}
-
-function table(headers, query) {
-  const rows = [...new URLSearchParams(query)].map(([name, value]) => [`?${name}`, value]);
-  rows.push(...Object.entries(headers));
-  return make('dl.headers', rows.flatMap(([name, value]) => {
-    const proof = SIGNATURES.includes(name.toLowerCase()) || ['?msg_signature', '?access_token', '?session'].includes(name);
-    return [make(proof ? 'dt.proof' : 'dt', name), make(proof ? 'dd.proof' : 'dd', value)];
-  }));
-}
-
-function bodies(entry) {
-  if (!entry.body) return [];
-  if (entry.clear) return [make('h3', text('ciphered')), make('pre.raw', entry.body), make('h3', text('clear_text')), make('pre', spacedXml(entry.clear))];
-  const readable = pretty(entry.body);
-  const raw = [make('h3', text('asSent')), make('pre.raw', entry.body)];
-  return readable === entry.body ? raw : [...raw, make('h3', text('readable')), make('pre', readable)];
-}
-
-function pretty(body) {
-  try {
-    const value = JSON.parse(body);
-    return typeof value === 'object' ? JSON.stringify(value, null, 2) : body;
-  } catch {
-    return body;
-  }
-}
-
-const spacedXml = (xml) => xml.replace(/></gu, '>\n<').replace(/^<(?!\/?xml)/gmu, '  <').replace(/\n {2}<!/gu, '<!').replace(/\]\]>\n {2}<\//gu, ']]></');
