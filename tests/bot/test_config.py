@@ -23,6 +23,7 @@ class Shop(ChannelSettings):
     app_secret: SecretStr
     app_secret_previous: SecretStr | None = None
     api_base: str = "https://graph.example.com"
+    ws_url: str = "wss://ws.example.com"
     api_version: str = Field("v26.0", pattern=r"^v\d+\.\d+$")
 
 
@@ -102,6 +103,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     ),
     "a platform's own rule": (GOOD + "api_version = '26'", "channels.shop.api_version", "has not the form"),
     "a token over plain http": (GOOD + "api_base = 'http://a.com'", "channels.shop.api_base", "write https://"),
+    "a token over a plain socket": (GOOD + "ws_url = 'ws://a.com'", "channels.shop.ws_url", "write wss://"),
     "an unknown assistant": (GOOD + "assistant = 'defualt'", "channels.shop.assistant", "did you mean default?"),
     "an unset variable": (GOOD + "api_base = 'env:OLD'", "channels.shop.api_base", "OLD, which is not set"),
     "an empty variable": ("[redis]\nurl = 'env:EMPTY'", "redis.url", "EMPTY, which is empty; export it first"),
