@@ -118,7 +118,9 @@ class Sandbox:
         if name in self.platforms:
             return control.answer(self.platforms[name], replace(incoming, path=f"/_sim/{action}"))
         if not name and incoming.method == "GET":
-            return answer_json([control.state(platform) for platform in self.platforms.values()])
+            return answer_json(
+                [{**control.state(platform), "path": name} for name, platform in self.platforms.items()]
+            )
         return answer_json({"error": f"platforms are {', '.join(self.platforms)}"}, 404)
 
     def _serve_page(self, name: str) -> Answer:
