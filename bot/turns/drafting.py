@@ -36,6 +36,7 @@ class Drafting:
     ) -> None:
         self._turn = turn
         self._assistant = voice.assistant
+        self._senses = voice.senses
         self._hearing = Hearing(channel, voice.senses)
         self._id = turn.id
         self._deadline = deadline
@@ -44,7 +45,8 @@ class Drafting:
     def draft(self, messages: Sequence[Message], show: Show | None) -> Draft:
         """Reminders are fixed words, and no question to the model. *show* is told the answer while it grows."""
         told = said(messages)
-        draft = self._reply(told, show) if told else Draft()
+        with self._senses.holding(told):
+            draft = self._reply(told, show) if told else Draft()
         return replace(draft, reminders=tuple(message.text for message in messages if is_reminder(message)))
 
     def _reply(self, messages: Sequence[Message], show: Show | None) -> Draft:

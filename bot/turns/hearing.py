@@ -1,8 +1,10 @@
 """What customers send beside words: pictures for an assistant that sees, voice messages as text, and one polite
 line for the rest."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 from typing import Any, Protocol
@@ -31,15 +33,25 @@ class Listener(Protocol):
 
 
 LONGEST_LISTENING = timedelta(seconds=30)
+AT_ONCE = 16
+"""Turns of one process that hold attachments at the same time: four pictures of 8 MiB each are 32 MiB a turn, and a
+thousand turns may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senses:
-    """What an assistant can take in beside text: whether it *sees*, and the *listener*, if there is one."""
+    """What an assistant can take in beside text: whether it *sees*, and the *listener*, if there is one. *places* is
+    held by a turn as long as it has attachments in its hands."""
 
     sees: bool = False
     listener: Listener | None = None
     deadline: timedelta = LONGEST_LISTENING
+    places: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE), compare=False)
+
+    def holding(self, messages: Sequence[Message]) -> AbstractContextManager[object]:
+        """To be entered before anything of *messages* is fetched; waits until others are done."""
+        wanted = (self.sees or self.listener is not None) and any(message.media for message in messages)
+        return self.places if wanted else nullcontext()
 
 
 class Missed(Enum):

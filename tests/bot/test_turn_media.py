@@ -1,5 +1,7 @@
 """Pictures and voice messages: what the model gets, what the customer is told of the rest."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -239,3 +241,36 @@ def test_nothing_is_fetched_twice_when_a_stored_reply_is_sent_again() -> None:
     room.run()
     assert len(room.channel.sent) == 2
     assert room.channel.fetched == ["p1"]
+
+
+def test_only_so_many_turns_hold_attachments_at_once_and_words_never_wait() -> None:
+    senses = Senses(sees=True, places=threading.Semaphore(1))
+    rooms = [SeeingRoom() for _ in range(3)]
+    inside, most, guard = 0, 0, threading.Lock()
+
+    def think(messages: object) -> str:
+        nonlocal inside, most
+        with guard:
+            inside, most = inside + 1, max(most, inside + 1)
+        time.sleep(0.1)
+        with guard:
+            inside -= 1
+        return "seen"
+
+    for room in rooms:
+        room.senses = senses
+        room.engine = room.engine_of({"shop": room.channel})
+        room.channel.shelf["p1"] = JPEG
+        room.model.reply = think
+        room.say("this", media=(image(),))
+    threads = [threading.Thread(target=room.run) for room in rooms]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert [room.texts() for room in rooms] == [["seen"]] * 3
+    assert most == 1
+    with senses.places:
+        rooms[0].say("only words")
+        rooms[0].run()
+    assert rooms[0].texts() == ["seen", "seen"]
