@@ -14,21 +14,31 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
-def read_json(body: bytes, *, deepest: int = DEEPEST) -> Json:
-    """The JSON of *body*. Raises :class:`Malformed` for anything that is not plain, finite and encodable."""
+def read_json(body: bytes, *, deepest: int = DEEPEST, forgiving: bool = False) -> Json:
+    """The JSON of *body*. Raises :class:`Malformed` for anything that is not plain, finite and encodable.
+
+    *forgiving* is for platforms that put a customer's words into their JSON as they are, cut inside a character or
+    with raw control characters: half a character becomes "?" or U+FFFD, and the rest is read. (wechatpy reads all
+    of WeCom's answers so, `decode('utf-8', 'ignore')` and `strict=False`.)"""
+    errors = "replace" if forgiving else "strict"
     try:  # decoded here: json would guess other encodings, and let encoded surrogates through
-        value: Json = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
+        value: Json = json.loads(
+            body.decode("utf-8-sig", errors),
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            strict=not forgiving,
+        )
     except (ValueError, RecursionError) as error:  # ValueError: syntax, encoding, endless integers
         raise Malformed(f"not JSON: {type(error).__name__}") from None
     _check_depth(value, deepest)
-    if _SURROGATE_ESCAPE.search(body):
-        _check_encodable(value)
-    return value
+    if not _SURROGATE_ESCAPE.search(body):
+        return value
+    return _encodable(value, errors)
 
 
-def read_object(body: bytes) -> dict[str, Json]:
+def read_object(body: bytes, *, forgiving: bool = False) -> dict[str, Json]:
     """As :func:`read_json`, for bodies that must be an object."""
-    value = read_json(body)
+    value = read_json(body, forgiving=forgiving)
     if not isinstance(value, dict):
         raise Malformed(f"expected a JSON object, got {type(value).__name__}")
     return value
@@ -82,8 +92,10 @@ def _check_depth(value: Json, deepest: int) -> None:
     raise Malformed(f"JSON deeper than {deepest} levels")
 
 
-def _check_encodable(value: Json) -> None:
+def _encodable(value: Json, errors: str) -> Json:
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        encoded = json.dumps(value, ensure_ascii=False).encode("utf-8", errors)
     except UnicodeEncodeError:
         raise Malformed("a lone surrogate in the text") from None
+    written: Json = json.loads(encoded)
+    return written

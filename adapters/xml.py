@@ -1,5 +1,6 @@
 """Reading a platform's XML without trusting it: no DTD, no entities, bounded size and depth (WeCom sheet §1.7)."""
 
+import re
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
@@ -11,6 +12,8 @@ from adapters.errors import Malformed
 LARGEST = 1024 * 1024
 """Bytes. A platform's messages are a few KB."""
 DEEPEST = 32
+NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""The characters that no XML may hold (XML 1.0 §2.2)."""
 
 
 class BadXml(Malformed):
@@ -24,6 +27,7 @@ class BadXml(Malformed):
 def read_xml(text: str) -> Element:
     """The root element of *text*. It is text, so that no encoding declaration is believed.
     Raises :class:`BadXml`."""
+    text = text.lstrip()  # an XML declaration would have to be the very beginning
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise BadXml(f"XML larger than {LARGEST} bytes")
     parser = DefusedXMLParser(target=_Shallow(), forbid_dtd=True)

@@ -16,8 +16,9 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from adapters.channel import Services
+from adapters.errors import Malformed
 from adapters.http import LARGEST_ANSWER, HttpAnswer, MaybeSent, NotSent, TooLarge
-from adapters.payload import Json, text
+from adapters.payload import Json, read_json, text
 from adapters.rules import Rule, honest, uncoded
 from adapters.tokens import NoToken, SharedToken
 from adapters.values import Action, Refused, Token, Unknown
@@ -156,7 +157,7 @@ class WeComApi:
 
 def judged(answer: HttpAnswer, rules: Mapping[int, Rule], now: datetime) -> Result:
     """What *answer* comes to. A code of the table counts whatever the HTTP status; without one, the status does."""
-    found = answer.json
+    found = _json(answer)
     code = text(found, "errcode")
     if isinstance(found, dict) and _CODE.fullmatch(code):
         if int(code) == 0:
@@ -165,6 +166,14 @@ def judged(answer: HttpAnswer, rules: Mapping[int, Rule], now: datetime) -> Resu
         if rule or answer.status < 500:
             return _refused(int(code), rule or unknown_code(int(code)), text(found, "errmsg"), answer, now)
     return uncoded(answer, now)
+
+
+def _json(answer: HttpAnswer) -> Json:
+    """One customer's odd character must not hide a thousand messages of a page for ever."""
+    try:
+        return read_json(answer.body, forgiving=True)
+    except Malformed:
+        return None
 
 
 def _tells_an_error(answer: HttpAnswer) -> bool:

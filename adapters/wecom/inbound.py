@@ -12,7 +12,7 @@ from adapters.values import LONGEST_ID, Control, ControlEvent, ConversationId, E
 from adapters.wecom.cards import CARD_EVENT, chosen
 from adapters.wecom.notices import KF_EVENT, notice
 from adapters.wecom.settings import WeComSettings
-from adapters.xml import BadXml, read_xml
+from adapters.xml import NOT_XML, BadXml, read_xml
 
 KNOWN_EVENTS = frozenset(
     (
@@ -136,9 +136,10 @@ class Inbound:
 
 
 def read_inner(text: str) -> Element:
-    """The decrypted XML. Raises :class:`~adapters.crypto.BadContent`."""
+    """The decrypted XML. A control character in what somebody pasted must not cost the message: the platform puts
+    words into CDATA as they are, and XML has no way to hold one. Raises :class:`~adapters.crypto.BadContent`."""
     try:
-        return read_xml(text)
+        return read_xml(NOT_XML.sub("", text))
     except BadXml as error:
         raise BadContent(Flaw.XML_DTD_FORBIDDEN if error.forbidden else Flaw.XML) from None
 

@@ -1,14 +1,13 @@
 """Answers in the same HTTP exchange: encrypted XML, for the few events that allow them (WeCom sheet §1.6)."""
 
-import re
 from datetime import datetime
 
 from adapters.crypto import Seal, Sealed
 from adapters.text import Limit, split, utf8_bytes
 from adapters.values import Response
+from adapters.xml import NOT_XML
 
 LONGEST = Limit(size=2048, measure=utf8_bytes)
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def text_reply(text: str, *, member: str, corp_id: str, at: datetime) -> str:
@@ -33,7 +32,7 @@ def _inner(kind: str, fields: str, *, member: str, corp_id: str, at: datetime) -
 
 def cdata(text: str) -> str:
     """*text* in one or more CDATA sections, without what XML cannot hold."""
-    return f"<![CDATA[{_NOT_XML.sub('', text).replace(']]>', ']]]]><![CDATA[>')}]]>"
+    return f"<![CDATA[{NOT_XML.sub('', text).replace(']]>', ']]]]><![CDATA[>')}]]>"
 
 
 def response(inner: str, seal: Seal, *, at: datetime, nonce: str, random16: bytes | None = None) -> Response:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from adapters.crypto import Flaw, NotSealed, Seal, Sealed
+from adapters.crypto import BadContent, Flaw, NotSealed, Seal, Sealed
 from adapters.errors import Malformed
 from adapters.payload import Json, read_object, text
 from adapters.signing import secrets
@@ -25,8 +25,11 @@ class Opened:
     nonce: str
 
     def body(self) -> dict[str, Json]:
-        """Raises :class:`~adapters.errors.Malformed`."""
-        return read_object(self.text.encode())
+        """Raises :class:`~adapters.crypto.BadContent`."""
+        try:
+            return read_object(self.text.encode(), forgiving=True)
+        except Malformed:
+            raise BadContent(Flaw.JSON) from None
 
     def answer(self, content: Mapping[str, object], *, timestamp: int, random16: bytes | None = None) -> Response:
         """*content*, sealed; all four fields, with the nonce of the callback's own URL."""

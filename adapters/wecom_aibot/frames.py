@@ -41,7 +41,7 @@ class Frame:
 
 def read_frame(raw: str | bytes) -> Frame:
     """Raises :class:`~adapters.errors.Malformed`."""
-    found = read_object(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw)
+    found = read_object(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw, forgiving=True)
     return Frame(
         cmd=text(found, "cmd"),
         req_id=text(found, "headers", "req_id"),

@@ -9,14 +9,16 @@ from adapters.http import MaybeSent
 from adapters.payload import Json, objects, text
 from adapters.tokens import NoToken
 from adapters.values import Control, ControlEvent, ConversationId, Event, Message, Page, Refused, Unknown
-from adapters.wecom.api import Result, WeComApi
+from adapters.wecom.api import TOO_LARGE, Result, WeComApi
 from adapters.wecom_kf.greeting import Greeting
 from adapters.wecom_kf.items import Items, when
 from adapters.wecom_kf.session import HUMANS, Sessions
 from adapters.wecom_kf.settings import WeComKfSettings
 
 SYNC = "/cgi-bin/kf/sync_msg"
-MOST_ITEMS = 1000
+LIMITS = (1000, 50, 1)
+"""Items of one page: the platform's most; fewer where the answer is too large to be read, since a page that is
+never read would keep back all that comes after it."""
 TOKEN_LASTS = timedelta(minutes=10)
 BAD_TOKEN = "95007"  # noqa: S105  an errcode
 MOST_EMPTY = 5
@@ -87,20 +89,23 @@ class Pulling:
         return notice.route.get("token", "") if now - notice.sent_at < TOKEN_LASTS else ""
 
     def _asked(self, cursor: str, token: str) -> dict[str, Json]:
-        result = self._sync(cursor, token)
-        if token and isinstance(result, Refused) and result.code == BAD_TOKEN:
-            result = self._sync(cursor, "")
+        for limit in LIMITS:
+            result = self._sync(cursor, token, limit)
+            if token and isinstance(result, Refused) and result.code == BAD_TOKEN:
+                result = self._sync(cursor, "", limit)
+            if not isinstance(result, Refused) or result.code != TOO_LARGE:
+                break
         if isinstance(result, Refused):
             raise NoToken(result)
         if isinstance(result, Unknown):
             raise MaybeSent(result.reason)
         return result
 
-    def _sync(self, cursor: str, token: str) -> Result:
+    def _sync(self, cursor: str, token: str, limit: int) -> Result:
         fields: dict[str, object] = {"cursor": cursor} if cursor else {}
         if token:
             fields["token"] = token
-        fields |= {"limit": MOST_ITEMS, "voice_format": 0, "open_kfid": self._settings.open_kfid}
+        fields |= {"limit": limit, "voice_format": 0, "open_kfid": self._settings.open_kfid}
         return self._api.post(SYNC, fields)
 
     def _events(self, item: Json, now: datetime) -> Sequence[Event]:

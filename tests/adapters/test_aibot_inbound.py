@@ -82,10 +82,18 @@ def test_every_published_bad_callback_is_refused(name: str) -> None:
     with pytest.raises((Unverified, Malformed)) as caught:
         heard(name)
     error = caught.value
-    if isinstance(error, NotSealed | BadContent):
-        assert error.flaw.value == vector(name)["expected"]["error"]
-    else:
-        assert vector(name)["expected"]["error"] == "json"
+    assert isinstance(error, NotSealed | BadContent)
+    assert error.flaw.value == vector(name)["expected"]["error"]
+
+
+def test_a_control_character_in_what_was_pasted_costs_no_message() -> None:
+    raw = json.dumps(inner(text={"content": "from a PDF!"})).replace("PDF!", "\x0bPDF\x1f \\ud83d")
+    desk, request = Desk(), CONSOLE.post(raw)
+    desk.bot.verify(request)
+    (event,) = desk.bot.parse(request)
+    assert isinstance(event, Message)
+    assert event.text == "from a \x0bPDF\x1f ?"
+    assert CONSOLE.opened(desk.bot.answer(request, (event,)))["stream"]["finish"] is False
 
 
 @pytest.mark.parametrize("name", REPLIES)

@@ -59,6 +59,27 @@ def test_a_pair_of_surrogate_escapes_is_one_character() -> None:
     assert read_json(b'"\\ud83d\\ude00"') == "😀"
 
 
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (b'{"a": "x\x0by\nz"}', "x\x0by\nz"),
+        (b'{"a": "\xe4\xbd"}', "\ufffd"),
+        (b'{"a": "\xed\xa0\x80"}', "\ufffd" * 3),
+        (b'{"a": "\\ud83d!"}', "?!"),
+        (b'{"a": "\\ud83d\\ude00"}', "😀"),
+        ('{"a": "你"}'.encode(), "你"),
+    ],
+)
+def test_a_platform_s_slips_within_a_text_can_be_forgiven(body: bytes, read: str) -> None:
+    assert text(read_object(body, forgiving=True), "a") == read
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"[1e999]", b"[" * 70 + b"]" * 70, b"9" * 5000, b"'a'"])
+def test_what_is_no_json_at_all_is_not_forgiven(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_json(body, forgiving=True)
+
+
 def test_depth_is_counted_from_the_root() -> None:
     assert read_json(b"[" * 64 + b"]" * 64)
     with pytest.raises(Malformed):

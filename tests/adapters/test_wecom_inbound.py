@@ -28,6 +28,12 @@ def test_line_breaks_emoji_and_markup_come_through() -> None:
     assert message("app_text_emoji_newline").text == '第一行\n第二行 😀🧾 <b>&amp;</b> 5 > 3 " '
 
 
+def test_a_control_character_in_what_was_pasted_costs_no_message() -> None:
+    (event,) = parsed(CONSOLE.inner(Content="from\x0b a\x00 PDF\x1f \ufffe😀", MsgId="1"))
+    assert isinstance(event, Message)
+    assert event.text == "from a PDF 😀"
+
+
 def test_six_thousand_bytes_of_text_come_through() -> None:
     assert len(message("app_large_2048x3").text.encode()) == 6144
 

@@ -1,5 +1,6 @@
 """A notice, and what `kf/sync_msg` then gives (WeCom sheet §5.1, §5.2 and §5.4)."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -228,6 +229,27 @@ def test_a_lost_page_is_asked_for_again(server: RecordingServer, kf: KfPlatform,
     kf.will(SYNC, answer)
     with pytest.raises(MaybeSent):
         account(server.url).pull(notice(), "c0")
+
+
+@pytest.mark.parametrize("odd", [b"half \xe4\xbd", b"raw \x0b\x01 control", b"half \\ud83d"])
+def test_one_customer_s_odd_characters_hide_no_page(server: RecordingServer, kf: KfPlatform, odd: bytes) -> None:
+    kf.says("ODD", message_id="m_1")
+    kf.says("hello", message_id="m_2")
+    items = json.dumps(kf.items).encode().replace(b"ODD", odd)
+    page = b'{"errcode": 0, "errmsg": "ok", "next_cursor": "c2", "has_more": 0, "msg_list": ' + items + b"}"
+    kf.will(SYNC, Answer(body=page))
+    found = account(server.url).pull(notice(), "c0")
+    assert found.cursor == "c2"
+    first, second = (message(event).text for event in found.events)
+    assert first[:3] == odd[:3].decode()
+    assert second == "hello"
+
+
+def test_a_page_too_large_to_be_read_is_asked_for_in_smaller_ones(server: RecordingServer, kf: KfPlatform) -> None:
+    for number in range(60):
+        kf.says("x" * 75_000, message_id=f"m_{number}")
+    assert len(pulled(account(server.url))) == 60
+    assert [call["limit"] for call in calls(server, SYNC)] == [1000, 50, 1000]
 
 
 # ---- the first start ----

@@ -59,6 +59,7 @@ READ = {
     "declared as gbk": ('<?xml version="1.0" encoding="gbk"?><x>你好</x>', "你好"),
     "declared as utf-7": ('<?xml version="1.0" encoding="utf-7"?><x>你好</x>', "你好"),
     "byte order mark": ("\ufeff<x>a</x>", "a"),
+    "declared after a line break": ('\r\n <?xml version="1.0"?>\n<x>a</x>', "a"),
     "comment": ("<x>a<!-- b --></x>", "a"),
     "instruction": ("<x><?php echo 1 ?>a</x>", "a"),
     "xinclude": ('<x xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="file:///etc/passwd"/></x>', None),
