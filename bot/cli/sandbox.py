@@ -47,6 +47,7 @@ def sandbox(
     """
     from bot.cli.port import require_free
     from bot.sandbox import against, example, server
+    from bot.sandbox.conformance.variants import with_variants
 
     if print_config:
         click.echo(example.toml(f"http://{host}:{port}"), nl=False)
@@ -55,6 +56,8 @@ def sandbox(
     require_free(host, port)
     address = f"http://{host}:{port}"
     channels = _channels(config) if config else example.config(address)["channels"]
+    if check and not config and not bot:
+        channels = with_variants(channels)
     if check:
         raise SystemExit(_check(channels, host, port, bot, frozenset(only)))
     for stray in against.strays(channels, address):

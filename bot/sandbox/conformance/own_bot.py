@@ -1,4 +1,7 @@
-"""A bot of our own for the journeys: `frontdesk run` with the operator's channels and a model that we play."""
+"""A bot of our own for the journeys: `frontdesk run` with the operator's channels and a model that we play.
+
+Beside it runs a second worker, so that what processes must share is really shared.
+"""
 
 import http.client
 import os
@@ -7,12 +10,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from bot.sandbox.conformance.journeys import AT_LENGTH, SLOWLY
+from bot.sandbox.conformance.stage import AT_LENGTH, SLOWLY
 from bot.sandbox.example import toml_of
 from bot.sandbox.model import ScriptedModelServer
 from bot.sandbox.model_parts import words
@@ -20,6 +23,7 @@ from bot.sandbox.model_parts import words
 ANSWER = "We ship within two working days, and tell you the tracking number by e-mail."
 LONG = "我们会在两到四个工作日内发货，请放心。" * 110
 READY = 60
+LEAVES = 45
 """Seconds."""
 
 
@@ -51,15 +55,27 @@ def own_bot(
         config = folder / "frontdesk.toml"
         config.write_text(toml_of(tables), "utf-8")
         config.chmod(0o600)
-        with (folder / "log").open("wb") as log:
-            command = [sys.executable, "-m", "bot.cli", "--config", str(config), "run"]
-            process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment(code), cwd=code or None)
-        try:
+        with (folder / "log").open("wb") as log, _started(["run"], config, log, code) as process:
             _wait(process, port, folder / "log")
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=45)
+            with _started(["worker"], config, log, code):
+                yield
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], config: Path, log: IO[bytes], code: str
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """A process of the bot's, stopped in the end."""
+    whole = [sys.executable, "-m", "bot.cli", "--config", str(config), *command]
+    process = subprocess.Popen(whole, stdout=log, stderr=log, env=_environment(code), cwd=code or None)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=LEAVES)
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:

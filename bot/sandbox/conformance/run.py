@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from bot.sandbox.conformance.journeys import Failed, Journey, Stage, journeys
+from bot.sandbox.conformance.journeys import Journey, journeys
+from bot.sandbox.conformance.stage import Failed, Stage
+from bot.sandbox.conformance.trouble import connected
 from bot.sandbox.simulator.platform import Platform
 
 EXCUSED: Mapping[str, frozenset[str]] = {
@@ -17,6 +19,9 @@ EXCUSED: Mapping[str, frozenset[str]] = {
     "oversized": frozenset({"webhook_not_acknowledged"}),
 }
 """Red lines that a journey itself draws."""
+
+CONNECTION = Journey(name="connection", runs=lambda stage: connected(stage.platform))
+"""Before all others, where a bot opens the connection itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +51,12 @@ def run(platforms: Mapping[str, Platform[Any]], choice: Choice, *, own_model: bo
 
     def play(channel: str) -> None:
         stage = Stage(platforms[channel], own_model=own_model)
+        wanted = [each for each in journeys(stage) if choice.wants(channel, each)]
+        if wanted and stage.by_socket:
+            wanted.insert(0, CONNECTION)
         try:
-            for journey in journeys(stage):
-                if choice.wants(channel, journey):
-                    told.put(_run(channel, journey, stage))
+            for journey in wanted:
+                told.put(_run(channel, journey, stage))
         finally:
             told.put(None)
 
@@ -91,4 +98,4 @@ def _breaches(journey: Journey, stage: Stage, before: int) -> Sequence[str]:
 def line(seen: Seen, width: int) -> str:
     """One line of the table."""
     verdict = f"FAIL  {seen.wrong}" if seen.wrong else "ok"
-    return f"{seen.channel:<{width}}  {seen.journey:<14}  {seen.took.total_seconds():5.1f} s  {verdict}"
+    return f"{seen.channel:<{width}}  {seen.journey:<15}  {seen.took.total_seconds():5.1f} s  {verdict}"

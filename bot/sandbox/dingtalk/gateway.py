@@ -70,7 +70,10 @@ class Gateway:
 
     def cut(self, code: int = 1011) -> None:
         """Every connection ends without a word, as on a bad network."""
-        for connection in list(self._open):
+        with self._guard:
+            ended = list(self._open)
+            self._open.clear()
+        for connection in ended:
             connection.close(code)
 
     def disconnect(self) -> None:

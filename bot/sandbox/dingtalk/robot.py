@@ -214,6 +214,13 @@ class Robot(Platform[dict[str, Any]]):
             error=error,
         )
 
+    def redeliver(self, message_id: str) -> Delivery:
+        if not self.streams:
+            return super().redeliver(message_id)
+        with self._guard:
+            body = self._messages[message_id]
+        return self._streamed(gateway.ROBOT, body, message_id)
+
     def tap(self, message_id: str, choice: str, *, user: str = "") -> Delivery:
         """A tap on a card's button; the bot has two seconds (§3.3)."""
         card, title = self.cards.tapped(message_id, choice)

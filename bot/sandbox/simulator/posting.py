@@ -12,6 +12,9 @@ from bot.sandbox.simulator.courier import Courier, Heard, Later
 from bot.sandbox.simulator.journal import Delivery, Journal, Webhook
 from bot.sandbox.simulator.mischief import Mischief, Mischiefs
 
+DROPPED = "dropped by mischief"
+"""The error of a delivery that got lost on purpose, and may come again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
@@ -29,8 +32,8 @@ class Post:
 
 
 class Sender(Protocol):
-    """What the postman needs of a platform. *webhook_url* may be several addresses with spaces between them: those of
-    one bot behind a load balancer."""
+    """What the postman needs of a platform. *webhook_url* may be several addresses with spaces between them:
+    those of one bot behind a load balancer."""
 
     webhook_url: str
     redelivers: bool
@@ -130,9 +133,7 @@ class Postman:
         wait = self._platform.again_after(1) if self._platform.redelivers else None
         if wait is not None:
             self.later(lambda: self.post(compose, attempt=2), wait / self._platform.speed)
-        return Delivery(
-            status=0, body=b"", elapsed=timedelta(), message_id=compose().message_id, error="dropped by mischief"
-        )
+        return Delivery(status=0, body=b"", elapsed=timedelta(), message_id=compose().message_id, error=DROPPED)
 
     def _wrong(self, post: Post, rule: str, *, refused: range) -> Delivery:
         """Posts what no bot may act upon; the answer must be one of *refused*, or a connection that was closed."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.sandbox.simulator.journal import EMPTY, Delivery, Grown, Said
 from bot.sandbox.simulator.media import PNG, File
+from bot.sandbox.simulator.posting import DROPPED
 from bot.sandbox.wecom import aibot_messages as messages
 from bot.sandbox.wecom import cards
 from bot.sandbox.wecom.aibot_interaction import Interaction
@@ -164,7 +165,7 @@ class AiBot(Callbacks):
             self.journal.add(said)
             return self.socket.push("aibot_msg_callback", body, interaction)
         delivery = self._deliver(said, Clear(message_id=id_, text=compact(body)))
-        if delivery.status != 200:
+        if delivery.status != 200 and delivery.error != DROPPED:
             interaction.finished = True
         return delivery
 

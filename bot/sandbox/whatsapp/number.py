@@ -171,6 +171,7 @@ class WhatsAppNumber(Platform[dict[str, Any]]):
         )
         if self.batch <= 1:
             return self._deliver(said, self._envelopes.of(**value))
+        self._remember(whole["id"], self._envelopes.of(**value))
         self._pool.append(value)
         if len(self._pool) < self.batch:
             self.journal.add(said)
@@ -178,7 +179,9 @@ class WhatsAppNumber(Platform[dict[str, Any]]):
                 status=0, body=b"", elapsed=timedelta(), message_id=whole["id"], error="waits for its batch"
             )
         pool, self._pool = self._pool, []
-        return self._deliver(said, self._envelopes.batch(pool, self.batch_shape))
+        self.journal.add(said)
+        body = self._envelopes.batch(pool, self.batch_shape)
+        return self._carry(lambda: self.compose(body))
 
     def _changes_number(self, person: Person, new: str) -> Delivery:
         """A system message, under the old number, and then the customer is known by the new one (§2.2)."""
