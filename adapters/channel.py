@@ -119,6 +119,8 @@ class Channel(ABC, Generic[S]):
     """What can be shown beyond text."""
     typing_lasts: ClassVar[timedelta | None] = None
     """How often `still_writing` says again what `turn_started` said, since it wears off. None: once is enough."""
+    quotes_by_id: ClassVar[bool] = False
+    """Whether `Message.quoted` is the other message's id, rather than its words."""
     endpoints: ClassVar[frozenset[str]] = frozenset()
     """What may follow the channel's own address, such as `card` of `/webhooks/<channel>/card`."""
 

@@ -67,7 +67,7 @@ class Prompt:
         """*pictures* go with the newest words, at the cost of the history, of which at least a quarter stays."""
         budget = self.history_tokens if history_tokens is None else history_tokens
         budget = max(budget - PER_PICTURE * len(pictures), budget // 4)
-        newest = "\n".join(plain(text) for text in question.texts)
+        newest = "\n".join(plain(text) for text in (*question.quotes, *question.texts))
         asked = f"{_clipped(newest, self.history_tokens)}\n\n{_notes(passages, question.now)}"
         return [
             ChatMessage(role="system", content=self.system),

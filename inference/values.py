@@ -71,8 +71,9 @@ class Question:
     *customer* None, or no *turn*: no tool is used. *pending* is that of the answer before this, or "". *sent_at* is
     when the first of the texts was sent. *origin* is the asker's own, handed to the desk's own tools.
 
-    *pictures* belong to the texts; an assistant that does not see leaves them out. *show*, if any, is told the text
-    while it is written, never more than the answer may hold."""
+    *quotes* are lines on what the texts reply to: the model reads them, and nothing else goes by them. *pictures*
+    belong to the texts; an assistant that does not see leaves them out. *show*, if any, is told the text while it
+    is written, never more than the answer may hold."""
 
     conversation: str
     history: Sequence[ChatMessage]
@@ -84,6 +85,7 @@ class Question:
     pending: str = ""
     sent_at: datetime | None = None
     origin: object = None
+    quotes: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     show: Show | None = None
 

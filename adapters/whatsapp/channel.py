@@ -37,7 +37,8 @@ class WhatsApp(Channel[WhatsAppSettings]):
     reply_window = timedelta(hours=24)
     oldest_message = timedelta(hours=24) - timedelta(minutes=5)  # later, only a template could answer (sheet §4.1)
     largest_body = 3 * 1024 * 1024
-    surface = SURFACE  # "typing …" ends after 25 s; whether it may be said again is UNCONFIRMED: it is not
+    surface = SURFACE
+    quotes_by_id = True
 
     def __init__(self, name: str, settings: WhatsAppSettings, services: Services) -> None:
         super().__init__(name, settings, services)

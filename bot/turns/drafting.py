@@ -14,6 +14,7 @@ from bot.turns import phrases
 from bot.turns.choosing import meant, offered
 from bot.turns.draft import Draft, language_of, said, since_new_conversation
 from bot.turns.hearing import Heard, Hearing, Senses, all_missed, line_for, pictures, recalled
+from bot.turns.quoting import with_quote
 from bot.turns.reminders import is_reminder
 from inference.assistant import Assistant
 from inference.values import Answer, ChatMessage, Customer, Question, Show, Source
@@ -37,6 +38,7 @@ class Drafting:
         self._turn = turn
         self._assistant = voice.assistant
         self._senses = voice.senses
+        self._channel = channel
         self._hearing = Hearing(channel, voice.senses)
         self._id = turn.id
         self._deadline = deadline
@@ -56,7 +58,8 @@ class Drafting:
             return Draft(text=phrases.new_conversation(lang), fresh=True)
         history = () if fresh else self._turn.conversation.history
         titles = offered(history)
-        heard = tuple(recalled(one, meant(one.text, titles)) for one in self._hearing.hear(asked, lang))
+        understood = (recalled(one, meant(one.text, titles)) for one in self._hearing.hear(asked, lang))
+        heard = tuple(with_quote(one, self._channel, history, lang) for one in understood)
         written = [one for one in heard if one.text]
         line = line_for(all_missed(heard), lang, words=bool(written))
         if not written:
@@ -82,6 +85,7 @@ class Drafting:
                 conversation=self._id.key,
                 history=[ChatMessage(role=entry.role, content=entry.content) for entry in history],
                 texts=[one.text for one in written],
+                quotes=[one.quoted for one in written if one.quoted],
                 now=self._now(),
                 deadline=self._deadline,
                 turn=reply_key(self._turn.messages[0]),

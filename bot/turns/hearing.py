@@ -40,8 +40,8 @@ thousand turns may run."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senses:
-    """What an assistant can take in beside text: whether it *sees*, and the *listener*, if there is one. *places* is
-    held by a turn as long as it has attachments in its hands."""
+    """What an assistant can take in beside text: whether it *sees*, and the *listener*, if there is one. *places*
+    is held by a turn as long as it has attachments in its hands."""
 
     sees: bool = False
     listener: Listener | None = None
@@ -64,11 +64,13 @@ class Missed(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """One message, taken in: *text* is what the model reads, *remembered* what the conversation keeps of it."""
+    """One message, taken in: *text* is what the model reads, *quoted* the line on what it replies to, *remembered*
+    what the conversation keeps of both."""
 
     message: Message
     text: str
     remembered: str
+    quoted: str = ""
     pictures: tuple[Picture, ...] = ()
     missed: frozenset[Missed] = frozenset()
 

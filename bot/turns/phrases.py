@@ -74,6 +74,11 @@ def spoken(lang: str, transcript: str) -> str:
     return {"zh": f"[语音] {transcript}", "en": f"[voice message] {transcript}"}[lang]
 
 
+def in_reply_to(lang: str, words: str) -> str:
+    """What the model reads of the message that a customer's message replies to."""
+    return {"zh": f"（回复的是：“{words}”）", "en": f"(in reply to: “{words}”)"}[lang]
+
+
 def choose(lang: str) -> str:
     """Above choices that do not fit below the answer itself."""
     return {"zh": "请选择：", "en": "Please choose:"}[lang]

@@ -102,7 +102,7 @@ class Room:
         self.announced.append(message.id)
         return nullcontext()
 
-    def say(self, text: str, *, media: tuple[Media, ...] = (), age: float = 0) -> Message:
+    def say(self, text: str, *, media: tuple[Media, ...] = (), age: float = 0, quoted: str = "") -> Message:
         self._count += 1
         message = Message(
             id=f"m{self._count}",
@@ -110,6 +110,7 @@ class Room:
             sender="ana",
             text=text,
             media=media,
+            quoted=quoted,
             sent_at=self.clock() - timedelta(seconds=age),
             route={"to": "ana"},
         )
