@@ -1,4 +1,5 @@
-"""DingTalk's error codes, and what each asks of us (DingTalk sheet §2.6), as data.
+"""DingTalk's error codes, and what each asks of us (DingTalk sheet §2.6), as data. How often what may pass is tried
+again is in :mod:`adapters.dingtalk.paces`.
 
 The OpenAPI answers with words and a 4xx or 5xx; the older API and the webhooks with numbers inside an HTTP 200.
 """
@@ -52,8 +53,8 @@ OPENAPI: dict[str, Rule] = {
     "invalidClientIdOrSecret": SECRET,
     "invalid.client": SECRET,
     "unauthorized.client": SECRET,
-    f"{DENIED}QpsLimitForAppkeyAndApi": _retry("too many calls a second by this app", SECOND),
-    f"{DENIED}QpsLimitForApi": _retry("too many calls a second by all apps", SECOND),
+    f"{DENIED}QpsLimitForAppkeyAndApi": _retry("too many calls a second by this app"),
+    f"{DENIED}QpsLimitForApi": _retry("too many calls a second by all apps"),
     f"{DENIED}QpmLimitForAppkeyAndApi": _retry("too many calls a minute by this app", MINUTE),
     f"{DENIED}AccessTokenPermissionDenied": SCOPE,
     f"{DENIED}IpNotInWhiteList": IP,
@@ -82,8 +83,8 @@ OPENAPI: dict[str, Rule] = {
     "param.templateUnpublished": TEMPLATE,
     "param.contentUnsafe": give_up("the card holds what DingTalk does not allow", NEUTRAL),
     "param.stream.content": TOO_LONG,
-    "system.error": _retry("an error inside DingTalk", SECOND),
-    "system.busy": _retry("DingTalk is busy", SECOND),
+    "system.error": _retry("an error inside DingTalk"),
+    "system.busy": _retry("DingTalk is busy"),
 }
 FAMILIES: dict[str, Rule] = {
     "invalidParameter.robotCode.downloadCode": give_up("the download code is wrong or has expired"),
@@ -99,8 +100,8 @@ ERRCODES: dict[str, Rule] = {
     "40014": TOKEN,
     "42001": TOKEN,
     "33": TOKEN,  # in one community table only
-    "-1": _retry("DingTalk is busy", SECOND),
-    "15": _retry("DingTalk lost its own connection", SECOND),
+    "-1": _retry("DingTalk is busy"),
+    "15": _retry("DingTalk lost its own connection"),
     "88": alert("DingTalk refused the authentication", "look up the sub code in the log"),
     "90002": _retry("too many calls a second by all apps", SECOND),
     "90018": _retry("too many calls a second by this app", SECOND),
@@ -132,7 +133,7 @@ ERRCODES: dict[str, Rule] = {
     "43004": PARAMETER,
 }
 SUB_CODES: dict[str, Rule] = {
-    "": _retry("DingTalk timed out while it authenticated the call", SECOND),
+    "": _retry("DingTalk timed out while it authenticated the call"),
     "60011": SCOPE,
     "60020": IP,
 }

@@ -17,6 +17,7 @@ from adapters.dingtalk.outbound import (
     webhook_link,
     webhook_picture,
 )
+from adapters.dingtalk.paces import PACES
 from adapters.dingtalk.quota import WEBHOOK_MESSAGES
 from adapters.dingtalk.route import Route
 from adapters.dingtalk.settings import DingTalkSettings
@@ -24,6 +25,7 @@ from adapters.dingtalk.uploads import Uploaded, Uploads, message_of
 from adapters.dingtalk.verdict import refusal
 from adapters.dingtalk.webhook import Webhooks
 from adapters.dingtalk.wire import Wire
+from adapters.patience import Patience
 from adapters.payload import Json, at, text
 from adapters.values import Action, Attachment, Delivered, Outcome, Part, Refused, Reply, Unknown
 
@@ -58,9 +60,17 @@ class Sender:
         self._choices = choices
         self._finisher = finisher
         self._uploads = Uploads(services, api)
+        self._patience = Patience(PACES)
 
     def send(self, reply: Reply, index: int) -> Outcome:
         """By the card that grew with the answer, if there is one and it can be finished; else as a message."""
+        outcome = self._sent(reply, index)
+        if isinstance(outcome, Refused):
+            return self._patience.judged(reply.part_key(index), outcome)
+        self._patience.forget(reply.part_key(index))
+        return outcome
+
+    def _sent(self, reply: Reply, index: int) -> Outcome:
         route, part = Route.of(reply.route), reply.parts[index]
         finished = self._finisher.finish(reply, index)
         if finished is None:

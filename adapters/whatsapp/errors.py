@@ -1,7 +1,7 @@
 """Meta's error codes, as data (sheet §4.4). The code decides, not the HTTP status or the title.
 
 The same fault may come in the HTTP answer, or later as a `failed` status, or both. The sheet's actions: R is RETRY
-(how often and after how long: :mod:`adapters.whatsapp.patience`), G is GIVE_UP, W is WINDOW, T is TOKEN and A is
+(how often and after how long: :mod:`adapters.whatsapp.paces`), G is GIVE_UP, W is WINDOW, T is TOKEN and A is
 ALERT, both for the whole account. Where it says "G + A" the account goes on: one template or country fails.
 """
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from adapters.channel import Services
+from adapters.patience import Patience
 from adapters.rules import honest
 from adapters.shared import Bucket
 from adapters.values import Action, Delivered, Outcome, Part, Refused, Reply, Unknown
@@ -13,7 +14,7 @@ from adapters.whatsapp.bodies import Body, encoded, interactive, media_message, 
 from adapters.whatsapp.graph import Graph
 from adapters.whatsapp.limits import CALLBACK
 from adapters.whatsapp.numbers import Forms
-from adapters.whatsapp.patience import Patience
+from adapters.whatsapp.paces import PACES, THRICE
 from adapters.whatsapp.refusal import Refusal
 from adapters.whatsapp.settings import WhatsAppSettings
 from adapters.whatsapp.templates import template
@@ -44,7 +45,7 @@ class Sending:
         self._services = services
         self._graph = graph
         self._attachments = Attachments(graph, services.files, services.now)
-        self._patience = Patience()
+        self._patience = Patience(PACES, otherwise=THRICE)
         self._forms = Forms()
         self._slower_until = services.now()
 

@@ -208,9 +208,9 @@ DENIED = "Forbidden.AccessDenied."
         (kit.api_error("invalidParameter.anything.new"), Action.GIVE_UP, None),
         (kit.api_error("contain.notAllowed.word"), Action.GIVE_UP, None),
         (kit.api_error("invalidParameter.msgParam.tooLong"), Action.SPLIT, None),
-        (kit.api_error("system.error", status=500), Action.RETRY, SECOND),
-        (kit.api_error("system.busy", status=503), Action.RETRY, SECOND),
-        (kit.old_error(88), Action.RETRY, SECOND),
+        (kit.api_error("system.error", status=500), Action.RETRY, 2 * SECOND),
+        (kit.api_error("system.busy", status=503), Action.RETRY, 2 * SECOND),
+        (kit.old_error(88), Action.RETRY, 2 * SECOND),
         (kit.old_error(88, sub_code="60020"), Action.ALERT, None),
         (json_answer({"errcode": 88, "errmsg": "ding talk error[subcode=60011,submsg=x]"}), Action.ALERT, None),
         (kit.old_error(88, sub_code="12345"), Action.ALERT, None),
@@ -221,6 +221,33 @@ def test_a_code_asks_for_its_action(desk: Desk, answer: Answer, action: Action, 
     desk.server.faults.append(answer)
     refused = desk.refused(kit.body())
     assert (refused.action, refused.retry_after) == (action, wait)
+
+
+@pytest.mark.parametrize(
+    ("answer", "waits"),
+    [
+        (kit.api_error(f"{DENIED}QpsLimitForAppkeyAndApi", status=403), [1, 4, 16, 60]),
+        (kit.api_error(f"{DENIED}QpsLimitForApi", status=403), [1, 4, 16, 60]),
+        (kit.api_error("system.busy", status=500), [2, 10, 60]),
+        (kit.old_error(-1), [2, 10, 60]),
+        (kit.old_error("15"), [2, 10, 60]),
+        (kit.old_error(88), [2, 10, 60]),
+    ],
+)
+def test_what_may_pass_is_tried_as_often_as_dingtalk_asks(desk: Desk, answer: Answer, waits: list[int]) -> None:
+    for wait in waits:
+        desk.server.faults.append(answer)
+        refused = desk.refused(kit.body())
+        assert (refused.action, refused.retry_after) == (Action.RETRY, wait * SECOND)
+    desk.server.faults.append(answer)
+    assert desk.refused(kit.body()).action is Action.GIVE_UP
+
+
+def test_a_success_ends_the_count_of_refusals(desk: Desk) -> None:
+    for _ in range(2):
+        desk.server.faults.append(kit.api_error("system.busy", status=500))
+        assert desk.refused(kit.body()).retry_after == 2 * SECOND
+        assert isinstance(desk.send(kit.body()), Delivered)
 
 
 def test_a_missing_permission_is_named(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from adapters.channel import Channel, Services
 from adapters.throttle import MemoryThrottle
 from adapters.values import Action, ConversationId, Delivered, Part, Refused, Reply, Unknown
 from adapters.whatsapp.errors import RULES
-from adapters.whatsapp.patience import PACES
+from adapters.whatsapp.paces import PACES
 from tests.adapters.whatsapp_kit import ANA, NUMBER, PHONE, WhatsAppKit, graph_error
 from tests.fakes import Answer, RecordingServer
 

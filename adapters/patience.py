@@ -1,6 +1,7 @@
-"""How often a temporary refusal is put up with, and for how long (sheet §4.4).
+"""How often a temporary refusal is put up with, and for how long: by the platform's code.
 
-The engine's own backoff knows neither the code nor the customer; what a platform asks for differs by both.
+The engine's own backoff knows neither the code nor the customer; what a platform asks for differs by both. A
+platform's paces are data, beside its error table.
 """
 
 import threading
@@ -24,49 +25,32 @@ class Pace:
     ends: bool = False
 
 
-def _seconds(*waits: int, ends: bool = False) -> Pace:
-    return Pace(waits=tuple(timedelta(seconds=each) for each in waits), ends=ends)
-
-
-_DOWN = _seconds(2, 4, 8, 16, 32, 60, 60, 60, 60, ends=True)  # about five minutes
-THRICE = _seconds(2, 10, 60, ends=True)
-
-PACES: Mapping[str, Pace] = {
-    "1": _seconds(5, ends=True),
-    "2": _DOWN,
-    "131016": _DOWN,
-    "133004": _DOWN,
-    "131000": THRICE,
-    "131053": _seconds(5, ends=True),
-    "131057": _seconds(60),
-    "4": _seconds(300, 300, ends=True),  # minutes, and a chat reply is stale after ten
-    "80007": _seconds(60, 120, 240, 300),
-    "130429": _seconds(1, 2, 4),
-    "131056": _seconds(1, 4, 16, 64),  # 4^X, X = 0, 1, 2 … for this customer alone
-    "132069": _seconds(3600),
-    "429": _seconds(1, 4, 16, 64),  # whether the two limits above come with this status is UNCONFIRMED
-}
+def pace(*seconds: int, ends: bool = False) -> Pace:
+    return Pace(waits=tuple(timedelta(seconds=each) for each in seconds), ends=ends)
 
 
 class Patience:
-    """Counts the refusals of each part in a row. Thread-safe. In this process only: the turns of one customer run
-    one after the other, and mostly here."""
+    """Counts the refusals of each part in a row. *otherwise* is for codes without a pace of their own; None: the
+    engine judges those. Thread-safe. In this process only: the turns of one customer run one after the other, and
+    mostly here."""
 
-    def __init__(self) -> None:
+    def __init__(self, paces: Mapping[str, Pace], *, otherwise: Pace | None = None) -> None:
+        self._paces = paces
+        self._otherwise = otherwise
         self._refusals: OrderedDict[str, int] = OrderedDict()
         self._guard = threading.Lock()
 
     def judged(self, part_key: str, refused: Refused) -> Refused:
         """*refused* with the wait that is due now, or given up. A wait that the platform named goes before ours."""
-        if refused.action is not Action.RETRY or not refused.code:
+        found = self._paces.get(refused.code, self._otherwise)
+        if refused.action is not Action.RETRY or not refused.code or found is None:
             return refused
-        pace = PACES.get(refused.code, THRICE)
         seen = self._count(part_key)
-        if pace.ends and seen > len(pace.waits):
+        if found.ends and seen > len(found.waits):
             self.forget(part_key)
             reason = f"{refused.reason} (tried {seen} times)"
             return replace(refused, action=Action.GIVE_UP, retry_after=None, reason=reason)
-        wait = refused.retry_after or pace.waits[min(seen, len(pace.waits)) - 1]
+        wait = refused.retry_after or found.waits[min(seen, len(found.waits)) - 1]
         return replace(refused, retry_after=wait)
 
     def forget(self, part_key: str) -> None:
