@@ -92,7 +92,7 @@ class Cards:
         if not isinstance(answer, HttpAnswer):
             return answer
         refused = refusal(answer, self._services.now())
-        if refused is None and at(answer.json, "success") is not True:
+        if refused is None and (at(answer.json, "success") is not True or at(answer.json, "result") is False):
             return Refused(reason="the card was not updated: success is not true", action=Action.GIVE_UP)
         return refused
 

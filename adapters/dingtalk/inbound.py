@@ -32,11 +32,12 @@ class Inbound:
     def events(self, body: Body, received_at: datetime) -> tuple[Event, ...]:
         """The one event of *body*. Raises Malformed where a message has no id, conversation or sender."""
         sent_at = moment(text(body, "createAt")) or received_at
-        ignored = self._ignored(body)
+        code = text(body, "errorCode") or text(body, "errCode")
+        fault = bool(code) and "text" not in body and "content" not in body
+        ignored = self._ignored(body, nameless=fault)
         if ignored:
             return (ControlEvent(channel=self.channel, what=ignored, at=sent_at),)
-        code = text(body, "errorCode") or text(body, "errCode")
-        if code and "text" not in body and "content" not in body:
+        if fault:
             if code == QUOTA_EXHAUSTED:
                 return (quota_exhausted(self.channel, sent_at),)
             detail = {"code": code[:64]}
@@ -47,11 +48,13 @@ class Inbound:
             return (ControlEvent(channel=self.channel, what="blank_message", at=sent_at, conversation=where),)
         return (message,)
 
-    def _ignored(self, body: Body) -> str:
-        """Why this body is not for us, in a word. A custom robot's has no `robotCode` (§1.6)."""
+    def _ignored(self, body: Body, *, nameless: bool) -> str:
+        """Why this body is not for us, in a word. A custom robot's has no `robotCode` (§1.6). *nameless*: it is
+        believed without an organisation's name, since which fields the platform's own notices have is not
+        documented."""
         if text(body, "robotCode") not in ("", self.settings.robot):
             return "other_robot"
-        if text(body, "chatbotCorpId") != self.settings.corp_id:
+        if text(body, "chatbotCorpId") not in (self.settings.corp_id, *([""] if nameless else [])):
             return "other_corp"
         own = text(body, "chatbotUserId")
         return "own_message" if own and text(body, "senderId") == own else ""

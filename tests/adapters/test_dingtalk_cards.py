@@ -256,9 +256,18 @@ def test_a_card_that_cannot_be_finished_gives_way_to_a_message(desk: Desk, fault
     assert len(desk.sends()) == 2
 
 
-def test_a_refused_last_update_gives_way_to_a_message_at_once(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        kit.api_error("param.stream.content"),
+        json_answer({"success": False, "result": True}),
+        json_answer({"success": True, "result": False}),
+        json_answer({"result": True}),
+    ],
+)
+def test_a_refused_last_update_gives_way_to_a_message_at_once(desk: Desk, refusal: Answer) -> None:
     shown(desk, "您")
-    desk.server.faults.append(kit.api_error("param.stream.content"))
+    desk.server.faults.append(refusal)
     assert isinstance(desk.robot.send(reply(desk, Part(text="您好")), 0), Delivered)
     assert kit.shown(desk.sends()[0]) == "您好"
 

@@ -94,6 +94,8 @@ def test_an_accepted_callback_shows_the_customer_nothing() -> None:
         ({"msgtype": "richText", "content": {"richText": [{"text": "\n"}]}, "text": None}, "blank_message"),
         ({"errorCode": 20001, "errorMessage": "x", "text": None}, "account_blocked"),
         ({"errCode": "20001", "text": None, "msgId": None}, "account_blocked"),
+        ({"errorCode": 20001, "text": None, "chatbotCorpId": None, "robotCode": None}, "account_blocked"),
+        ({"errorCode": 20001, "text": None, "chatbotCorpId": "dingother"}, "other_corp"),
         ({"errorCode": 20002, "text": None}, "platform_error"),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from adapters.crypto import Seal
 from adapters.dingtalk import stream
 from adapters.dingtalk.settings import DingTalkSettings
 from adapters.errors import NotKept, Unverified
@@ -268,6 +269,21 @@ def test_replies_go_their_usual_ways(gateway: Gateway, desk: Desk) -> None:
     reply = Reply(key="k" * 32, conversation=message.conversation, parts=(Part(text="好"),), route=message.route)
     assert isinstance(desk.robot.send(reply, 0), Delivered)
     assert desk.ways() == [kit.ONE_TO_ONE]
+
+
+def test_events_may_come_by_http_though_messages_come_by_the_stream() -> None:
+    key = "1234567890123456789012345678901234567890123"
+    with Desk.open(mode="stream", token="KitToken", aes_key=key) as desk:
+        sealed = Seal(token="KitToken", encoding_aes_key=key, receive_id=kit.ROBOT).close(
+            json.dumps({"EventType": "check_url"}), timestamp=str(kit.milliseconds(kit.NOW)), nonce="n"
+        )
+        query = {"msg_signature": sealed.signature, "timestamp": sealed.timestamp, "nonce": sealed.nonce}
+        raw = json.dumps({"encrypt": sealed.encrypt}).encode()
+        request = replace(kit.request(raw, {}), query=query, endpoint="event")
+        desk.robot.verify(request)
+        assert desk.robot.answer(request, desk.robot.parse(request)).status == 200
+        with pytest.raises(Unverified, match="stream"):
+            desk.robot.verify(kit.signed(kit.body()))
 
 
 @pytest.mark.parametrize("endpoint", ["", "card", "event"])
