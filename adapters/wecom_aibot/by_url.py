@@ -7,13 +7,12 @@ watch on the time, or, where nobody knows the stream any more, an apology.
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters.channel import Services
 from adapters.crypto import BadContent
 from adapters.files import NoFile
-from adapters.payload import Json, at, text
+from adapters.payload import Json, text
 from adapters.shared import Growing
 from adapters.values import (
     Action,
@@ -27,7 +26,7 @@ from adapters.values import (
     Request,
     Response,
 )
-from adapters.wecom_aibot.cards import choice_card, chosen_card
+from adapters.wecom_aibot.cards import choice_card, chosen_update
 from adapters.wecom_aibot.carrying import Load, load_of, numbered, with_names
 from adapters.wecom_aibot.envelope import Callback
 from adapters.wecom_aibot.growing import AnswerWriting
@@ -43,6 +42,9 @@ WATCHDOG = timedelta(minutes=5, seconds=30)
 """After it a poll ends the stream itself: the platform asks for no longer than six minutes."""
 POLLED_FOR = timedelta(minutes=5, seconds=50)
 """After it no poll is to be counted on."""
+ASKED_WITHIN = timedelta(seconds=20)
+"""A stream that nobody has asked for since is given up: the platform never heard of it (the callback's answer was
+lost), or has stopped asking. How often it asks is undocumented; about once a second was seen."""
 OPENING = timedelta(seconds=10)
 """So long after a message its stream may still be about to be opened: a worker can be faster than the callback's
 own answer, and that answer may need the platform's second try (5 s)."""
@@ -99,8 +101,7 @@ class UrlMode:
             case "enter_chat" if self._settings.welcome.strip():
                 return {"msgtype": "text", "text": {"content": self._settings.welcome}}
             case "template_card_event":
-                card = chosen_card(at(body, "event", "template_card_event"))
-                return card and {"response_type": "update_template_card", "template_card": card}
+                return chosen_update(body)
         return None
 
     def _opened(self, message: Message) -> Mapping[str, object]:
@@ -113,6 +114,8 @@ class UrlMode:
     def _polled(self, stream_id: str) -> Mapping[str, object]:
         name = self._names.answer(stream_id)
         growing = self._services.growth.read(name)
+        if growing:
+            self._note_asked(stream_id)
         if growing and not growing.finished and self._services.now() - growing.opened_at >= WATCHDOG:
             shown = loaded(growing.text)
             ended = ended_early(shown, still_working(shown.lang))
@@ -121,6 +124,11 @@ class UrlMode:
         if growing is None:
             return {"msgtype": "stream", "stream": stream(stream_id, lost(""), finish=True)}
         return self._frame(stream_id, growing)
+
+    def _note_asked(self, stream_id: str) -> None:
+        name, now = self._names.asked(stream_id), self._services.now().isoformat()
+        if not self._services.growth.grow(name, now):
+            self._services.growth.open(name, now)
 
     def _frame(self, stream_id: str, growing: Growing, *, feedback: str = "") -> Mapping[str, object]:
         shown = loaded(growing.text)
@@ -168,7 +176,7 @@ class UrlMode:
 
     def _load(self, reply: Reply, load: Load, *, again: bool) -> Outcome:
         if load.number == 0:
-            return self._by_stream(reply, load) or self._late(reply, load, again=again)
+            return self._by_stream(reply, load) or self._below(reply, load, again=again)
         if load.number == 1 and self._finished_by(reply):
             return self._late(reply, load, again=again)
         reason = (
@@ -186,18 +194,37 @@ class UrlMode:
         if growing is None:
             return _not_open_yet() if now - _heard_at(reply) < OPENING else None
         unsendable = problems(load.parts, self._services.files)
+        if not growing.finished and not self._is_asked_for(reply, growing):
+            return None
         final = Shown(
-            content=with_names(load.content, tuple(unsendable)),
+            # Whether an empty text replaces what is shown is unconfirmed: a picture alone has its name with it.
+            content=with_names(load.content, tuple(unsendable) if load.content.strip() else load.attachments),
             images=tuple(each.file for each in load.attachments if each not in unsendable),
             choices=load.choices,
             by=reply.key,
             lang=lang_of(load.content),
         )
-        if now - growing.opened_at >= POLLED_FOR:
-            shown = loaded(growing.text)
-            final = replace(ended_early(shown, answered_below(shown.lang)), by="")
         self._services.growth.grow(name, final.dump(), finished=True)
         return Delivered(platform_id=stream_id) if self._finished_by(reply) else None
+
+    def _is_asked_for(self, reply: Reply, growing: Growing) -> bool:
+        """Whether what is written now will be fetched, as far as anybody can tell; hoped where there is no other
+        way."""
+        now, asked = self._services.now(), self._services.growth.read(self._names.asked(reply.route["stream"]))
+        last = datetime.fromisoformat(asked.text) if asked else growing.opened_at
+        recently = now - last < ASKED_WITHIN or not reply.route.get("response_url")
+        return recently and now - growing.opened_at < POLLED_FOR
+
+    def _below(self, reply: Reply, load: Load, *, again: bool) -> Outcome:
+        """As a message of its own. The stream is ended once that has arrived, so that a callback that comes again
+        opens it ended; if it is asked for after all before, the next try goes there."""
+        outcome = self._late(reply, load, again=again)
+        if isinstance(outcome, Delivered) and (stream_id := reply.route.get("stream", "")):
+            name, unseen = self._names.answer(stream_id), Shown(content="", lang=lang_of(load.content))
+            shown = loaded(self._services.growth.open(name, unseen.dump()).text)
+            ended = ended_early(shown, answered_below(shown.lang))
+            self._services.growth.grow(name, ended.dump(), finished=True)
+        return outcome
 
     def _finished_by(self, reply: Reply) -> bool:
         growing = self._services.growth.read(self._names.answer(reply.route.get("stream", "")))

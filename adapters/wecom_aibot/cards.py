@@ -28,14 +28,20 @@ def choice_card(choices: Sequence[Choice], *, task_id: str, lang: str) -> Mappin
     return _card(please_choose(lang), buttons, task_id)
 
 
-def chosen_card(event: Json) -> Mapping[str, object] | None:
-    """What a card of ours becomes when *event*, its `template_card_event`, has chosen; None: not a card of ours."""
-    key = text(event, "event_key")
+def chosen_update(body: Json) -> Mapping[str, object] | None:
+    """What a card of ours becomes for whoever chose, by the `template_card_event` of *body*; None: not one of ours.
+    In a group the others keep their buttons: nobody chooses for somebody else."""
+    event = node(body, "event", "template_card_event")
+    key, user = text(event, "event_key"), text(body, "from", "userid")
     title = _title(key)
     if not title or text(event, "card_type") != "button_interaction":
         return None
     button = {"text": f"✓ {title}", "style": _PLAIN, "key": key if key.startswith(_DONE) else _DONE + key}
-    return _card(title, [button], text(event, "task_id"))
+    update = {
+        "response_type": "update_template_card",
+        "template_card": _card(title, [button], text(event, "task_id")),
+    }
+    return {**update, "userids": [user]} if user else update
 
 
 def tapped(event: Json) -> str:

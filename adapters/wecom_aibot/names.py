@@ -14,6 +14,10 @@ class Names:
         """The answer that grows."""
         return f"{self.channel}:aibot:{stream_id}"
 
+    def asked(self, stream_id: str) -> str:
+        """When the platform asked for that answer last."""
+        return f"{self.channel}:aibot-asked:{stream_id}"
+
     def used(self, url: str) -> str:
         """Which reply uses a response_url, without the address itself."""
         return f"{self.channel}:aibot-url:{hashlib.sha256(url.encode()).hexdigest()[:32]}"

@@ -12,10 +12,10 @@ from websockets.sync.client import ClientConnection
 
 from adapters.channel import Services
 from adapters.errors import Malformed
-from adapters.payload import Json, at, text
+from adapters.payload import text
 from adapters.shared import Errand
 from adapters.values import Event
-from adapters.wecom_aibot.cards import chosen_card
+from adapters.wecom_aibot.cards import chosen_update
 from adapters.wecom_aibot.frames import (
     EVENT,
     MESSAGE,
@@ -183,12 +183,11 @@ class Session:
             content = {"msgtype": "text", "text": {"content": self._settings.welcome}}
             self._say(command(WELCOME, content, req_id=frame.req_id))
         elif kind == "template_card_event":
-            self._update_card(frame.req_id, at(frame.body, "event", kind))
+            self._update_card(frame)
         event = self._inbound.event(frame.body, received_at=now, req_id=frame.req_id)
         if event is not None:
             self._put(event)
 
-    def _update_card(self, req_id: str, event: Json) -> None:
-        if card := chosen_card(event):
-            content = {"response_type": "update_template_card", "template_card": card}
-            self._say(command(UPDATE_CARD, content, req_id=req_id))
+    def _update_card(self, frame: Frame) -> None:
+        if update := chosen_update(frame.body):
+            self._say(command(UPDATE_CARD, update, req_id=frame.req_id))

@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from adapters.files import MemoryFiles
-from adapters.values import Action, Attachment, Delivered, Part, Refused, Unknown
+from adapters.values import Action, Attachment, Delivered, Message, Part, Refused, Unknown
 from tests.adapters.aibot_kit import (
     CHOICES,
     PNG,
     RESPONSE_CODE,
     Desk,
     at_home,
+    inner,
     reply_to,
     said_late,
     with_url,
@@ -66,6 +67,77 @@ def test_a_stream_that_nobody_asks_for_any_more_is_not_answered_into(server: Rec
     assert isinstance(desk.bot.send(reply_to(with_url(message, server)), 0), Delivered)
     assert said_late(server) == ["Until six."]
     assert desk.see(stream["id"])["content"] == "Answered below"
+
+
+def test_a_stream_that_the_platform_never_heard_of_is_not_answered_into(server: RecordingServer) -> None:
+    desk = at_home(Desk(), server)
+    message, stream = desk.say("hello")  # this answer got lost on its way
+    desk.clock.pass_(seconds=20)
+    assert isinstance(desk.bot.send(reply_to(with_url(message, server)), 0), Delivered)
+    assert said_late(server) == ["Until six."]
+    assert desk.say("hello")[1]["content"] == desk.see(stream["id"])["content"] == "Answered below"
+
+
+def test_a_stream_that_the_platform_has_stopped_asking_for_keeps_what_it_shows(server: RecordingServer) -> None:
+    desk = at_home(Desk(), server)
+    message, stream = desk.say("hello")
+    writing = desk.bot.writing([message], "key")
+    assert writing
+    writing.show("Let me see")
+    desk.clock.pass_(seconds=15)
+    desk.poll(stream["id"])
+    desk.clock.pass_(seconds=20)
+    assert isinstance(desk.bot.send(reply_to(with_url(message, server)), 0), Delivered)
+    assert said_late(server) == ["Until six."]
+    assert desk.see(stream["id"])["content"] == "Let me see\n\nAnswered below"
+
+
+def test_a_stream_that_is_asked_for_is_answered_into_however_long_it_took(server: RecordingServer) -> None:
+    desk = at_home(Desk(), server)
+    message, stream = desk.say("hello")
+    for _ in range(20):
+        desk.clock.pass_(seconds=15)
+        desk.poll(stream["id"])
+    assert isinstance(desk.bot.send(reply_to(with_url(message, server)), 0), Delivered)
+    assert said_late(server) == []
+    assert desk.see(stream["id"])["content"] == "Until six."
+
+
+def test_a_stream_that_is_asked_for_again_is_answered_into_where_the_address_fails(
+    server: RecordingServer,
+) -> None:
+    desk = at_home(Desk(), server)
+    message, stream = desk.say("hello")
+    desk.clock.pass_(seconds=25)
+    server.faults.append(json_answer({"errcode": -1}))
+    reply = reply_to(with_url(message, server))
+    refused = desk.bot.send(reply, 0)
+    assert isinstance(refused, Refused)
+    assert refused.action is Action.RETRY
+    assert desk.see(stream["id"])["finish"] is False
+    assert isinstance(desk.bot.send(reply, 0), Delivered)
+    assert desk.see(stream["id"])["content"] == "Until six."
+    assert len(said_late(server)) == 1  # the refused one
+
+
+def test_a_stream_that_nobody_asks_for_is_hoped_for_where_there_is_no_other_way() -> None:
+    desk = Desk()
+    message, stream = desk.say("hello")
+    desk.clock.pass_(minutes=2)
+    bare = replace(message, route={name: each for name, each in message.route.items() if name != "response_url"})
+    assert isinstance(desk.bot.send(reply_to(bare), 0), Delivered)
+    assert desk.see(stream["id"])["content"] == "Until six."
+
+
+def test_a_callback_that_comes_again_after_the_answer_opens_an_ended_stream(server: RecordingServer) -> None:
+    desk = at_home(Desk(), server)
+    request = desk.console.post(inner(text={"content": "hello"}), received_at=desk.clock.now)
+    (message,) = desk.bot.parse(request)  # accepted; but the store went down before a stream was opened
+    assert isinstance(message, Message)
+    desk.clock.pass_(seconds=10)
+    assert isinstance(desk.bot.send(reply_to(with_url(message, server)), 0), Delivered)
+    _, stream = desk.say("hello")
+    assert (stream["finish"], stream["content"]) == (True, "Answered below")
 
 
 def test_a_response_url_is_used_for_one_reply_only(server: RecordingServer) -> None:

@@ -202,6 +202,15 @@ def test_thoughts_are_never_shown() -> None:
     assert bot.compose("<think>only thoughts</think>") == ()
 
 
+def test_a_picture_alone_does_not_leave_the_waiting_words_above_it() -> None:
+    desk = Desk(files=MemoryFiles({"map.png": PNG}))
+    message, stream = desk.say("where?")
+    image = Part(text="", attachment=Attachment(kind="image", file="map.png", name="the way"))
+    assert isinstance(desk.bot.send(reply_to(message, parts=[image]), 0), Delivered)
+    shown = desk.see(stream["id"])
+    assert (shown["content"], len(shown["msg_item"])) == ("📎 the way", 1)
+
+
 # ---- images and choices ----
 
 
@@ -269,7 +278,7 @@ def test_choices_are_buttons_below_the_text_and_a_tap_says_the_title() -> None:
     assert isinstance(tapped, Message)
     assert (tapped.text, tapped.kind) == ("是的", "template_card_event")
     assert tapped.conversation == message.conversation
-    assert changed["response_type"] == "update_template_card"
+    assert (changed["response_type"], changed["userids"]) == ("update_template_card", ["zhangsan"])
     assert changed["template_card"]["task_id"] == card["task_id"]
     (button,) = changed["template_card"]["button_list"]
     assert "是的" in button["text"]
