@@ -173,7 +173,8 @@ class TestFetching(MediaKit):
             self.fetched(largest_media=4096)
 
     @pytest.mark.parametrize(
-        ("code", "error"), [(100, MediaLost), (190, NotSent), (131000, NotSent), (33, MediaLost), (10, NotSent), (131052, MediaLost)]
+        ("code", "error"),
+        [(100, MediaLost), (190, NotSent), (131000, NotSent), (33, MediaLost), (10, NotSent), (131052, MediaLost)],
     )
     def test_a_refused_id_is_final_unless_the_account_or_the_platform_is_at_fault(
         self, code: int, error: type[Exception]
