@@ -22,8 +22,11 @@ from tests.acceptance.conftest import environment, free_port
 
 ANSWER = (
     "Shipping takes **two to four days**.\n\n- to the north: two days\n- to the islands: four days\n\n"
-    "You may follow your parcel at https://example.com/track, and write to us whenever it is late."
+    "Every parcel has a number: *write to us* whenever yours is late, and we look for it together."
 )
+QUICKLY = 0.005
+"""Seconds between two words of the model."""
+FAQ = 'question,answer\nWhere is your shop?,"Here: ![the plan](file:plan.png)"\n'
 CANCEL = {
     "description": "Cancel an order.",
     "parameters": json.dumps({"type": "object", "properties": {"order_number": {"type": "string"}}}),
@@ -65,15 +68,13 @@ def _call(exchange: Exchange, name: str, arguments: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """*sandbox* is played in this process, so that tests can look at what happened."""
+    """*sandbox* is played in this process, so that tests can look at what happened; *page* is where the bot's own
+    web server shows it."""
 
     sandbox: Sandbox
     model: ScriptedModelServer
+    page: str
     log: Path
-
-    @property
-    def page(self) -> str:
-        return f"{self.sandbox.url}/sandbox/"
 
 
 @contextmanager
@@ -83,18 +84,20 @@ def open_desk(folder: Path) -> Iterator[Desk]:
     sandbox = Sandbox(f"http://127.0.0.1:{port}")
     with ScriptedModelServer() as model, sandbox:
         model.usually = clerk
-        model.token_delay = 0.015
+        model.token_delay = QUICKLY
         (folder / "files").mkdir()
         (folder / "files" / "plan.png").write_bytes(PNG)
+        (folder / "faq.csv").write_text(FAQ, "utf-8")
         config = folder / "frontdesk.toml"
         config.write_text(example.toml_of(_tables(sandbox.url, model.url, folder, port)), "utf-8")
         log = folder / "log"
         command = [sys.executable, "-m", "bot.cli", "--config", str(config), "run"]
+        around = {**environment(), "FRONTDESK_SANDBOX": sandbox.url}
         with log.open("wb") as told:
-            process = subprocess.Popen(command, stdout=told, stderr=told, env=environment(), cwd=folder)
+            process = subprocess.Popen(command, stdout=told, stderr=told, env=around, cwd=folder)
         try:
             _wait_until_ready(process, port, log)
-            yield Desk(sandbox=sandbox, model=model, log=log)
+            yield Desk(sandbox=sandbox, model=model, page=f"http://127.0.0.1:{port}/sandbox/", log=log)
         finally:
             process.terminate()
             process.wait(timeout=45)
@@ -102,11 +105,18 @@ def open_desk(folder: Path) -> Iterator[Desk]:
 
 def _tables(sandbox: str, model: str, folder: Path, port: int) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = dict(example.config(sandbox))
+    tables["channels"]["dingtalk"] |= {"card_template_id": "answer.schema", "card_key": "content"}
     tables["server"] = {"": {"port": port, "data_dir": f"{folder}/var", "files_dir": f"{folder}/files"}}
     tables["model"] = {"": {"replicas": [model], "deadline": 20}}
     url = f"{sandbox}/shop/customers/{{customer.channel}}/{{customer.user}}/orders/{{order_number}}/cancel"
     tables["tools"] = {**tables["tools"], "cancel_order": {**CANCEL, "url": url}}
-    tables["assistants"] = {"default": {"company_name": "Example Shop", "tools": list(tables["tools"])}}
+    assistant = {
+        "company_name": "Example Shop",
+        "max_reply_chars": 600,
+        "faq": f"{folder}/faq.csv",
+        "tools": list(tables["tools"]),
+    }
+    tables["assistants"] = {"default": assistant}
     return tables
 
 

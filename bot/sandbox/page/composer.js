@@ -95,7 +95,10 @@ export class Composer {
   toggle(open = find('menu').hidden, refocus = false) {
     find('menu').hidden = !open;
     find('attach').setAttribute('aria-expanded', String(open));
-    if (open) this.drawMenu();
+    if (open) {
+      this.drawMenu();
+      find('messages').scrollTop = find('messages').scrollHeight;
+    }
     if (open) find('menu').querySelector('button:not([disabled])')?.focus();
     if (refocus) find('attach').focus();
   }

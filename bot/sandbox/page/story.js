@@ -21,6 +21,7 @@ export class Story {
     this.edits = new Map(); // message id → the new words
     this.gone = new Set(); // ids of deleted messages
     this.taps = new Map(); // message id → the choice that was tapped
+    this.styles = new Map(); // message id → the kind of what a customer said or did
   }
 
   take(entry) {
@@ -33,6 +34,7 @@ export class Story {
 
   #said(entry) {
     this.lines.push(entry);
+    if (entry.message_id) this.styles.set(entry.message_id, entry.style);
     if (entry.name !== entry.user) this.names.set(entry.user, entry.name);
     const target = entry.fields.message_id;
     if (entry.style === 'reaction') this.reactions.set(target, entry.fields.emoji);

@@ -22,7 +22,7 @@ export function drawWire(story) {
   const list = find('entries');
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 120;
   const language = currentLanguage();
-  const drawn = story.exchanges().map((crowd) => ({ key: crowd[0].number, version: `${language} ${crowd.length} ${crowd[0].rule ?? ''}`, build: () => (crowd[0].kind === 'breach' ? redLine(crowd[0]) : line(crowd)) }));
+  const drawn = story.exchanges().map((crowd) => ({ key: crowd[0].number, version: `${language} ${crowd.length} ${crowd[0].rule ?? ''}`, build: () => (crowd[0].kind === 'breach' ? redLine(crowd[0]) : line(crowd, story)) }));
   sync(list, drawn.length ? drawn : [{ key: 'empty', version: language, build: () => make('li.empty', text('wireEmpty')) }]);
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
@@ -32,9 +32,9 @@ function redLine(entry) {
   return make('li.red-line', [head, make('p', ruleSentence(entry.rule)), ...(entry.detail ? [make('small', entry.detail)] : [])]);
 }
 
-function line(crowd) {
+function line(crowd, story) {
   const entry = crowd.at(-1);
-  const details = make('details', [summary(entry, crowd)]);
+  const details = make('details', [summary(entry, crowd, story)]);
   details.addEventListener('toggle', () => {
     if (details.open && details.childElementCount === 1) details.append(inside(entry));
   });
@@ -48,12 +48,12 @@ function mood(entry) {
   return entry.remarks?.length ? 'odd' : 'good';
 }
 
-function summary(entry, crowd) {
+function summary(entry, crowd, story) {
   const outward = entry.kind === 'webhook';
   const place = outward ? new URL(entry.url, location.href).pathname : entry.path;
   const first = make('div.first', [
     make('span.way', [icon(outward ? 'right' : 'left', 14)], { title: text(outward ? 'toBot' : 'toPlatform') }),
-    make('b', label(entry)), ...badges(entry, crowd), make('span.fill'),
+    make('b', `${label(entry)}${kindWord(entry, story)}`), ...badges(entry, crowd), make('span.fill'),
     make('span.status', entry.status || text(outward ? 'noAnswer' : 'cut')), make('span.ms', duration(entry.ms)),
   ]);
   const second = make('div.second', [make('code', `${entry.method} ${place}`), make('time', clockTime(entry.at, true))]);
@@ -80,6 +80,12 @@ function label(entry) {
 function statusWord(entry) {
   const found = entry.what === 'status' && /"status":"(\w+)"/u.exec(entry.body);
   return found ? ` · ${found[1]}` : '';
+}
+
+/** What kind of message a webhook brings, where it is not just text. */
+function kindWord(entry, story) {
+  const style = entry.kind === 'webhook' && entry.what !== 'status' && entry.what !== 'poll' ? story.styles.get(entry.message_id) : undefined;
+  return style && known(`kind_${style}`) ? ` · ${text(`kind_${style}`)}` : '';
 }
 
 function badges(entry, crowd) {
