@@ -83,22 +83,26 @@ def _card(card: Json) -> str:
 
 
 def _interactive(reply: Json) -> Content:
-    """Of a kind that is not known here (a product, since August 2026), the title."""
+    """Of a kind that is not known here (a product, since August 2026), the title, or else whatever it holds."""
     kind = text(reply, "type")
     if kind == "nfm_reply":
         fields = "\n".join(_flow(text(reply, kind, "response_json")))
         return Content(text=fields or text(reply, kind, "body"))
-    return Content(text=text(reply, kind, "title"), choice=text(reply, kind, "id"))
+    title = text(reply, kind, "title") or "\n".join(_fields(at(reply, kind)))
+    return Content(text=title, choice=text(reply, kind, "id"))
 
 
 def _flow(response: str) -> Iterator[str]:
-    """The fields that the customer filled in, those of an address one level down; the answer of a flow is JSON
-    within a string."""
+    """The fields that the customer filled in; the answer of a flow is JSON within a string."""
     try:
-        fields = read_object(response.encode("utf-8", "replace"))
+        yield from _fields(read_object(response.encode("utf-8", "replace")))
     except Malformed:
         return
-    for name, value in fields.items():
+
+
+def _fields(filled: Json) -> Iterator[str]:
+    """A line for each; those of an address lie one level down."""
+    for name, value in filled.items() if isinstance(filled, dict) else ():
         inner = value if isinstance(value, dict) else {name: value}
         for each in inner:
             if (shown := _plain(inner[each])) and each != "flow_token":

@@ -68,9 +68,10 @@ class Person:
 
 def person(item: Json, people: Iterable[Json]) -> Person:
     """Who sent *item*: joined with `contacts` by user id, then by phone, never by position, since the list may
-    have another order, lack profiles, or be missing."""
-    user_id, phone = text(item, "from_user_id"), text(item, "from")
-    found = contact(people, user_id, phone)
+    have another order, lack profiles, or be missing. An item that names nobody is that of the only contact."""
+    user_id, phone, listed = text(item, "from_user_id"), text(item, "from"), list(people)
+    nameless = not user_id and not phone and len(listed) == 1
+    found = listed[0] if nameless else contact(listed, user_id, phone)
     return Person(
         user_id=user_id or text(found, "user_id"),
         phone=phone or text(found, "wa_id"),

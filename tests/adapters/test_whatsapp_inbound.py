@@ -27,6 +27,13 @@ class TestContent(WhatsAppKit):
             ({"kind": "location", "location": {"latitude": 1.5, "longitude": -2, "name": "Shop"}}, "Shop\n1.5, -2"),
             ({"kind": "location", "location": {"latitude": 0, "longitude": 0}}, "0, 0"),
             (
+                {
+                    "kind": "interactive",
+                    "interactive": {"type": "product", "product": {"catalog_id": "C1", "product_retailer_id": "S"}},
+                },
+                "catalog_id: C1\nproduct_retailer_id: S",
+            ),
+            (
                 {"kind": "contacts", "contacts": [{"name": {"formatted_name": "Bo"}, "phones": [{"phone": "+1"}]}]},
                 "Bo: +1",
             ),
@@ -117,6 +124,13 @@ class TestPeople(WhatsAppKit):
         said = text_item()
         del said["from_user_id"]
         assert self.one(envelope({"messages": [said]})).conversation.peer == PHONE
+
+    def test_a_message_that_names_nobody_is_that_of_the_only_contact(self) -> None:
+        said = text_item()
+        del said["from"], said["from_user_id"]
+        assert self.one(envelope({"contacts": [{"user_id": ANA}], "messages": [said]})).conversation.peer == ANA
+        (event,) = self.events(envelope({"contacts": [{"user_id": ANA}, {"user_id": "GB.2"}], "messages": [said]}))
+        assert isinstance(event, ControlEvent)
 
     def test_a_user_id_that_only_the_contacts_hold_is_found_by_phone_number(self) -> None:
         said = text_item()
