@@ -184,6 +184,12 @@ class Channel(ABC, Generic[S]):
         does."""
         return None
 
+    def human_serves(self, conversation: ConversationId) -> bool | None:
+        """Whether a human of the business has the customer now, where the platform can be asked; None: nobody knows,
+        and what the platform told last holds. Asked before a turn is left to a human: of the end of that, a platform
+        may never tell. Never raises for what the network or the platform does."""
+        return None
+
     def connection(self) -> Connection | None:
         """The long connection that this channel needs, as it is configured; None: webhooks alone."""
         return None

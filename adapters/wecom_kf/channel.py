@@ -38,7 +38,7 @@ from adapters.wecom_kf.check import findings
 from adapters.wecom_kf.outbound import MENU
 from adapters.wecom_kf.pulling import Pulling
 from adapters.wecom_kf.sending import Sending
-from adapters.wecom_kf.session import Sessions
+from adapters.wecom_kf.session import HUMANS, OURS, Sessions
 from adapters.wecom_kf.settings import WeComKfSettings
 
 
@@ -122,6 +122,10 @@ class WeComKf(Channel[WeComKfSettings]):
         servicer = self.settings.servicer_userid if self.settings.hand_over == "servicer" else ""
         result = self._sessions.hand_over(conversation.peer, servicer)
         return result if isinstance(result, Refused | Unknown) else Delivered()
+
+    def human_serves(self, conversation: ConversationId) -> bool | None:
+        state = self._sessions.state(conversation.peer, anew=True)
+        return True if state in HUMANS else False if state in OURS else None
 
     def check(self) -> Sequence[Finding]:
         return findings(self._callback, self._api, self.settings)

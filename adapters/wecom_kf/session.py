@@ -23,6 +23,7 @@ class State(StrEnum):
     ENDED = "4"
 
 
+OURS = frozenset({State.NEW, State.ASSISTANT})
 HUMANS = frozenset({State.POOL, State.HUMAN})
 """While a customer waits for a human or has one, the bot is silent."""
 

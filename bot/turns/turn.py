@@ -68,7 +68,7 @@ class TurnEngine:
             self._endings.park(turn, "poison", workers)
         elif self._puller is not None and is_notice(turn.messages[0]):
             self._puller.run(turn, channel)
-        elif turn.paused:
+        elif turn.paused and not self._human_is_gone(turn, channel):
             self._leave_to_the_human(turn)
         elif turn.stored is not None:
             self._deliver(turn, channel, turn.stored, committed_now=False)
@@ -89,6 +89,13 @@ class TurnEngine:
     def _deliver(self, turn: Turn, channel: Channel[Any], stored: StoredReply, *, committed_now: bool) -> None:
         delivery = Delivery(self._inbox, self._rules, self._accounts, self._now, turn, channel, stored)
         delivery.run(committed_now=committed_now)
+
+    def _human_is_gone(self, turn: Turn, channel: Channel[Any]) -> bool:
+        if channel.human_serves(turn.id) is not False:
+            return False
+        self._inbox.resume(turn.id)
+        log("human_gone", conversation=turn.id.label)
+        return True
 
     def _leave_to_the_human(self, turn: Turn) -> None:
         """Nothing is said, but what the customer said is known to the next turn. A reminder must not get lost."""

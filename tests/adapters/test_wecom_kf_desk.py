@@ -9,7 +9,7 @@ from adapters.values import Message
 from bot.turns.reminders import KIND
 from inference.errors import ModelRefused
 from tests.adapters.wecom_app import services
-from tests.adapters.wecom_kf_fake import CUSTOMER, SEND, SYNC, KfPlatform, account, calls, notice
+from tests.adapters.wecom_kf_fake import CUSTOMER, SEND, STATE, SYNC, KfPlatform, account, calls, notice
 from tests.adapters.wecom_platform import NOW
 from tests.bot.room import Room
 from tests.fakes import Answer, RecordingServer, json_answer
@@ -141,7 +141,42 @@ def test_a_conversation_that_the_bot_gives_up_waits_for_a_human(kf: KfPlatform) 
         assert len(kf.sent) == 1
 
 
+def test_a_human_of_whose_end_nobody_told_silences_the_bot_no_longer(desk: Desk, kf: KfPlatform) -> None:
+    kf.happens("session_status_change", change_type=1)
+    kf.states[CUSTOMER] = 3
+    kf.says("你好")
+    desk.notified(1)
+    desk.work()
+    assert desk.said() == []
+    kf.states[CUSTOMER] = 0  # no event said so
+    kf.says("还在吗", message_id="m_2")
+    desk.notified(2)
+    desk.work()
+    assert len(desk.said()) == 1
+    assert any("你好" in words for words in desk.asked())
+
+
+@pytest.mark.parametrize("state", [2, 3, 4, 9])
+def test_who_has_a_human_or_an_ended_session_stays_without_the_bot(desk: Desk, kf: KfPlatform, state: int) -> None:
+    kf.happens("session_status_change", change_type=1)
+    kf.states[CUSTOMER] = state
+    kf.says("你好")
+    desk.notified()
+    desk.work()
+    assert (desk.said(), desk.parked()) == ([], [])
+
+
+def test_where_nobody_knows_who_serves_what_was_told_last_holds(desk: Desk, kf: KfPlatform) -> None:
+    kf.happens("session_status_change", change_type=1)
+    kf.says("你好")
+    kf.will(STATE, *[json_answer({"errcode": -1})] * 9)
+    desk.notified()
+    desk.work()
+    assert (desk.said(), desk.parked()) == ([], [])
+
+
 def test_a_servicer_s_message_silences_the_bot(desk: Desk, kf: KfPlatform) -> None:
+    kf.states[CUSTOMER] = 3
     kf.says("我来处理", message_id="m_s", origin=5, servicer_userid="lisi")
     desk.notified(1)
     desk.work()
