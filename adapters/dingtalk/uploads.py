@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import secrets
 import struct
 import threading
 import zlib
@@ -15,6 +14,7 @@ from adapters.dingtalk.api import OpenApi
 from adapters.dingtalk.lengths import amr_milliseconds, mp4_shape
 from adapters.dingtalk.verdict import refusal
 from adapters.files import NoFile
+from adapters.multipart import multipart
 from adapters.payload import text
 from adapters.sniffing import sniff
 from adapters.values import Action, Attachment, Refused, Unknown
@@ -101,7 +101,7 @@ class Uploads:
             media_id, until = self._known.get(digest, ("", self._services.now()))
         if media_id and until > self._services.now():
             return media_id
-        body, content_type = multipart(name, content)
+        body, content_type = multipart("media", content, filename=name, mime=sniff(content))
         answer = self._api.upload(word, body, content_type)
         refused = refusal(answer, self._services.now())
         if refused is not None:
@@ -134,17 +134,6 @@ def _complaint(kind: Kind, name: str, content: bytes) -> str:
     if (kind.types and sniff(content) not in kind.types) or _ending(name) not in kind.endings:
         return f"DingTalk takes {', '.join(sorted(kind.endings))} here: convert the file"
     return ""
-
-
-def multipart(name: str, content: bytes) -> tuple[bytes, str]:
-    """A form with the one field `media`, and its content type."""
-    boundary = secrets.token_hex(16)
-    head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="media"; filename="{name}"\r\n'
-        f"Content-Type: {sniff(content)}\r\n\r\n"
-    )
-    body = head.encode("utf-8", "replace") + content + f"\r\n--{boundary}--\r\n".encode()
-    return body, f"multipart/form-data; boundary={boundary}"
 
 
 def message_of(uploaded: Uploaded, kind: str, cover: str) -> tuple[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from adapters.channel import Download, Services
 from adapters.errors import MediaLost
 from adapters.files import NoFile
 from adapters.http import HttpAnswer, NotSent
+from adapters.multipart import multipart
 from adapters.payload import text
 from adapters.sniffing import UNKNOWN, plausible, sniff
 from adapters.values import Action, Attachment, Media, Refused, Unknown
@@ -116,7 +117,7 @@ class Uploads:
         return self._uploaded(name, kind, filename, content, mime)
 
     def _uploaded(self, name: str, kind: str, filename: str, content: bytes, mime: str) -> Uploaded | Refused:
-        body, content_type = multipart(filename, content, mime)
+        body, content_type = multipart("media", content, filename=filename, mime=mime or UNKNOWN, with_length=True)
         result = self._api.upload("/cgi-bin/media/upload", body, content_type, type=kind)
         if isinstance(result, Unknown):
             return Refused(reason=f"upload: {result.reason}", action=Action.RETRY)
@@ -152,15 +153,3 @@ def ascii_name(attachment: Attachment, mime: str = "") -> str:
     suffix = _ENDINGS.get(mime) or PurePosixPath(attachment.file).suffix or path.suffix
     stem = re.sub(r"[^A-Za-z0-9._ -]+", "_", path.name.removesuffix(path.suffix)).strip("_. ")
     return f"{stem[:60] or 'file'}{re.sub(r'[^A-Za-z0-9.]', '', suffix)[:10]}"
-
-
-def multipart(filename: str, content: bytes, mime: str) -> tuple[bytes, str]:
-    """The body with its one field `media`, and its Content-Type. The same file gives the same bytes."""
-    boundary = f"frontdesk-{hashlib.sha256(content).hexdigest()[:32]}"
-    head = (
-        f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="media"; filename="{filename}"; filelength={len(content)}\r\n'
-        f"Content-Type: {mime or UNKNOWN}\r\n\r\n"
-    )
-    body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
-    return body, f"multipart/form-data; boundary={boundary}"

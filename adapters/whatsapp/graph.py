@@ -1,10 +1,10 @@
 """Calls of the Graph API, for one number (sheet §3.1). All of them raise NotSent or MaybeSent."""
 
-import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 
 from adapters.http import HttpAnswer, PlatformHttp
+from adapters.multipart import multipart
 from adapters.whatsapp.settings import WhatsAppSettings
 
 FILES = timedelta(seconds=30)
@@ -29,7 +29,9 @@ class Graph:
 
     def upload(self, content: bytes, mime: str, name: str) -> HttpAnswer:
         """Keeps a file for 30 days, for this number (sheet §3.6)."""
-        body, content_type = multipart({"messaging_product": "whatsapp", "type": mime}, content, mime, name)
+        body, content_type = multipart(
+            "file", content, filename=name, mime=mime, fields={"messaging_product": "whatsapp", "type": mime}
+        )
         headers = {**self._authorization, "Content-Type": content_type}
         url = self._url(f"{self.number}/media")
         return self._http.call("POST", url, body=body, headers=headers, total=FILES)
@@ -44,14 +46,3 @@ class Graph:
 
     def _url(self, path: str) -> str:
         return f"{self._settings.api_base.rstrip('/')}/{self._settings.api_version}/{path}"
-
-
-def multipart(fields: Mapping[str, str], content: bytes, mime: str, name: str) -> tuple[bytes, str]:
-    """A form of *fields* and one `file`, and its Content-Type. The name is quoted as browsers quote it."""
-    boundary = secrets.token_hex(16)
-    told = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    heads = [f'name="{field}"\r\n\r\n{value}\r\n' for field, value in fields.items()]
-    heads.append(f'name="file"; filename="{told}"\r\nContent-Type: {mime}\r\n\r\n')
-    form = "".join(f"--{boundary}\r\nContent-Disposition: form-data; {head}" for head in heads)
-    body = form.encode("utf-8", "replace") + content + f"\r\n--{boundary}--\r\n".encode()
-    return body, f"multipart/form-data; boundary={boundary}"
