@@ -185,9 +185,9 @@ class Channel(ABC, Generic[S]):
         return None
 
     def human_serves(self, conversation: ConversationId) -> bool | None:
-        """Whether a human of the business has the customer now, where the platform can be asked; None: nobody knows,
-        and what the platform told last holds. Asked before a turn is left to a human: of the end of that, a platform
-        may never tell. Never raises for what the network or the platform does."""
+        """Whether a human of the business has the customer now, where the platform can be asked; None: nobody can
+        say, and what it told last holds. Asked before a turn is left to a human: of their leaving a platform may
+        never tell. Never raises for what the network or the platform does."""
         return None
 
     def connection(self) -> Connection | None:

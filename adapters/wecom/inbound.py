@@ -87,8 +87,9 @@ class Inbound:
         if title and _usable(sender) and _usable(key):
             return self._tap(root, sender, at, key, title)
         account = root.findtext("OpenKfId", "")
-        if name == KF_EVENT and self._settings.kf_channel and _usable(account):
-            return notice(text, root, channel=self._settings.kf_channel, account=account, at=at)
+        channel = self._settings.kf_channel_of(account)
+        if name == KF_EVENT and channel and _usable(account):
+            return notice(text, root, channel=channel, account=account, at=at)
         known = name in KNOWN_EVENTS
         detail = {_snake(tag.rpartition("/")[2]): root.findtext(tag, "") for tag in _DETAILS}
         detail |= {"id": key, "event": "" if known else name, "reason": _SUSPENSIONS.get(name, "")}

@@ -40,10 +40,14 @@ class WeComSettings(CompanySettings):
     are invisible in the WeChat plugin (微信插件); *cards*: choices are shown as a card with buttons, else as a
     numbered list. *passive* false: something in front of us answers WeCom by itself, so that nothing can be said
     in the same exchange; there is no welcome then. *kf_channel*: the name of the `wecom-kf` channel whose notices
-    come to this app's callback, where one app does both."""
+    come to this app's callback, where one app does both; of several, a table of them by their open_kfid."""
 
     agent_id: int = Field(ge=0)
     markdown: bool = False
     cards: bool = True
     passive: bool = True
-    kf_channel: str = ""
+    kf_channel: str | dict[str, str] = ""
+
+    def kf_channel_of(self, open_kfid: str) -> str:
+        """The channel of that account; "" where none is named."""
+        return self.kf_channel if isinstance(self.kf_channel, str) else self.kf_channel.get(open_kfid, "")

@@ -89,11 +89,12 @@ class WeComKf(Channel[WeComKfSettings]):
             return ()
         root = read_inner(opened.text)
         sent_at = seconds(root.findtext("CreateTime", ""), request.received_at)
-        event = root.findtext("Event", "")
-        if event != KF_EVENT or root.findtext("OpenKfId", "") not in ("", self.account):
+        event, account = root.findtext("Event", ""), root.findtext("OpenKfId", "") or self.account
+        channel = self.name if account == self.account else self.settings.other_accounts.get(account)
+        if event != KF_EVENT or channel is None:
             what = "other_account" if event == KF_EVENT else "unknown_event"
             return (ControlEvent(channel=self.name, what=what, at=sent_at, detail={"event": event[:256]}),)
-        return (notice(opened.text, root, channel=self.name, account=self.account, at=sent_at),)
+        return (notice(opened.text, root, channel=channel, account=account, at=sent_at),)
 
     def answer(self, request: Request, events: Sequence[Event]) -> Response:
         """The decrypted `echostr`, byte for byte; an empty body for a notice."""

@@ -201,6 +201,17 @@ def test_one_app_may_take_the_notices_of_customer_service_too() -> None:
     assert found.route["token"].startswith("ENC")
 
 
+def test_each_account_of_customer_service_may_have_a_channel_of_its_own() -> None:
+    channels = {"wkOne": "shop", "wkTwo": "service"}
+    for account, name in channels.items():
+        inner = CONSOLE.inner("event", user="", Event="kf_msg_or_event", Token="T", OpenKfId=account)
+        (event,) = parsed(inner, kf_channel=channels)
+        assert isinstance(event, Message)
+        assert (event.conversation.channel, event.conversation.account) == (name, account)
+    (event,) = parsed(inner.replace("wkTwo", "wkThree"), kf_channel=channels)
+    assert isinstance(event, ControlEvent)
+
+
 def test_a_notice_that_names_no_account_belongs_to_nobody() -> None:
     (event,) = parsed(CONSOLE.inner("event", user="", Event="kf_msg_or_event", Token="T"), kf_channel="shop")
     assert isinstance(event, ControlEvent)

@@ -103,6 +103,14 @@ def test_what_is_no_notice_for_this_account_is_noted(inner: str, what: str) -> N
     assert control(event).what == what
 
 
+def test_a_notice_for_another_account_of_the_app_is_its_channel_s() -> None:
+    inner = "<xml><Event>kf_msg_or_event</Event><Token>T</Token><OpenKfId>wkOther</OpenKfId></xml>"
+    (event,) = account(NOWHERE, other_accounts={"wkOther": "service"}).parse(CONSOLE.post(inner))
+    found = message(event)
+    assert (found.conversation.channel, found.conversation.account) == ("service", "wkOther")
+    assert (found.kind, found.route) == (NOTICE, {"token": "T"})
+
+
 def test_two_notices_are_two_and_a_repeat_is_none() -> None:
     channel = account(NOWHERE)
     inner = "<xml><Event>kf_msg_or_event</Event><Token>{}</Token></xml>"
