@@ -4,13 +4,21 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: run test test-vllm check format docs faults bench clean
+.PHONY: run test chromium test-vllm check format docs faults bench clean
 
 run: $(STAMP)  ## start everything; with no configuration, the sandbox and an example shop
 	$(BIN)/frontdesk run $(ARGS)
 
-test: $(STAMP)  ## every test that finishes in minutes
-	$(BIN)/python -m pytest -n 2 -m "not faults and not vllm" $(ARGS)
+test: $(STAMP) chromium  ## every test that finishes in minutes
+	$(BIN)/python -m pytest -n 2 -m "not faults and not vllm and not conformance" $(ARGS)
+
+chromium:  ## what the sandbox's page is shown in; root may fetch Debian's, others are told
+	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } || \
+		echo "NOT TESTED: the page in a browser. Needed: apt-get install --no-install-recommends chromium"
+
+conformance: $(STAMP)  ## every journey of `frontdesk sandbox --check` on every channel: three minutes
+	$(BIN)/python -m pytest -m conformance $(ARGS)
 
 test-vllm: $(STAMP)  ## the model's client against a real vLLM; the first time it makes .venv-vllm (2.5 GB)
 	$(BIN)/python -m tests.vllm.environment

@@ -39,14 +39,14 @@ CANCEL = {
 
 
 def clerk(exchange: Exchange) -> None:
-    """Cancels orders, shows the plan, and else tells how long shipping takes, word by word."""
+    """Cancels orders, shows where the shop is, and else tells how long shipping takes, word by word."""
     last = exchange.body["messages"][-1]
     words = _words(last["content"]).casefold()
     if last["role"] == "tool":
         return exchange.speak("Order 1001 is cancelled.")
     if "cancel" in words or "取消" in words:
         return _call(exchange, "cancel_order", {"order_number": "1001"})
-    if "plan" in words:
+    if "your shop" in words:
         return exchange.speak("Here it is. ![the plan](file:plan.png)")
     return exchange.speak(ANSWER)
 

@@ -75,7 +75,7 @@ def test_pictures_of_both_sides_stand_in_the_chat(visit: Open, name: str, kind: 
     assert picture.evaluate(WIDTH) > 100
     expect(tester.theirs.last).to_be_visible()
     if name != "dingtalk":  # takes no files where nobody of the organisation asked for one by its own API
-        tester.say("Where is your shop? Show me the plan")
+        tester.say("Where is your shop?")
         picture = tester.page.locator("#messages .theirs img.picture")
         expect(picture).to_be_visible()
         assert picture.evaluate(WIDTH) > 100

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ import requests
 
 from bot.sandbox import example
 from bot.sandbox.server import Sandbox
-from bot.sandbox.simulator import events
+from bot.sandbox.simulator import control, events
+from bot.sandbox.simulator.mischief import Mischief
 from tests.fakes import RecordingServer
 from tests.sandbox.bots import recording_bot, wait_until
 
@@ -95,15 +97,42 @@ def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_script() -> Non
             assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|<style|\sstyle=", text), entry.name
 
 
-def test_every_word_of_the_page_is_in_both_languages() -> None:
-    text = PAGE.joinpath("texts.js").read_text("utf-8")
-    english, chinese = re.findall(r"const (?:EN|ZH) = \{(.*?)\n\};", text, re.DOTALL)
-    keys = [set(re.findall(r"(?:^|, |\n) *(\w+): ['\[]", table)) for table in (english, chinese)]
-    used = set(re.findall(r'data-text="(\w+)"', PAGE.joinpath("index.html").read_text("utf-8")))
+def words_of(name: str) -> set[str]:
+    """The keys of one language's table."""
+    found = re.findall(r"(?:^|, |\n) *(?:'([\w ]+)'|(\w+)): ['\[]", PAGE.joinpath(name).read_text("utf-8"))
+    return {str(quoted or bare) for quoted, bare in found}
 
-    assert keys[0] == keys[1]
-    assert used <= keys[0]
-    assert len(keys[0]) > 50
+
+def test_every_word_of_the_page_is_in_both_languages() -> None:
+    keys = words_of("en.js")
+    code = "".join(entry.read_text("utf-8") for entry in PAGE.iterdir() if entry.name.endswith((".js", ".html")))
+    used = set(re.findall(r"(?:data-(?:text|label)=\"|\btext\(')(\w+)['\"]", code))
+
+    assert words_of("en.js") == words_of("zh.js")
+    assert used <= keys
+    assert len(keys) > 250
+
+
+def test_the_page_has_words_for_whatever_a_platform_offers(sandbox: Sandbox) -> None:
+    keys = words_of("en.js")
+    for platform in sandbox.platforms.values():
+        state = control.state(platform)
+        wanted = {f"kind_{kind}" for kind in state["kinds"]} | {*state["presets"]}
+        wanted |= {f"set_{name}" for name in state["settings"]} - {"set_webhook_url"}
+        wanted |= {f"hint_{customer['hint']}" for customer in state["customers"]}
+        wanted |= {f"call_{route.endpoint}" for route in platform.routes()}
+        assert wanted <= keys
+    assert {f"mischief_{kind}" for kind in Mischief} <= keys
+
+
+def test_every_rule_of_the_platforms_is_a_sentence_of_the_page() -> None:
+    told = set(re.findall(r"^  (\w+): \['", PAGE.joinpath("rules.js").read_text("utf-8"), re.MULTILINE))
+    named = re.compile(r"""rule="(\w+)"|(?:breach|BadAnswer)\(\s*"(\w+)"|invalid\([^\n]*, "(\w+)"\)""")
+    code = [entry.read_text("utf-8") for entry in Path(str(PAGE)).parent.rglob("*.py")]
+    rules = {next(filter(None, found)) for text in code for found in named.findall(text)}
+
+    assert rules - told == set()
+    assert len(rules) > 50
 
 
 def test_a_message_said_through_the_control_interface_reaches_the_bot(
