@@ -15,10 +15,9 @@ SOON = timedelta(seconds=20)
 @pytest.fixture
 def seeing(town: Town) -> Town:
     """A town whose model sees and hears."""
-    town.variables = {
-        "FRONTDESK__ASSISTANTS__DEFAULT__VISION": "true",
-        "FRONTDESK__MODEL__TRANSCRIPTION__URL": town.model.url,
-        "FRONTDESK__MODEL__TRANSCRIPTION__NAME": "whisper",
+    town.more = {
+        "assistant": {"vision": True},
+        "model": {"transcription": {"url": town.model.url, "name": "whisper"}},
     }
     town.start()
     return town

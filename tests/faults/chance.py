@@ -9,7 +9,12 @@ LOST = Fault(cut_after_accept=True)
 REFUSALS = {
     "wa": Fault(status=400, json={"error": {"code": 130429, "message": "(#130429) Rate limit hit"}}),
     "corp": Fault(status=200, json={"errcode": 45033, "errmsg": "api concurrent out of limit"}),
+    "kf": Fault(status=200, json={"errcode": -1, "errmsg": "system busy"}),
     "ding": Fault(status=403, json={"code": "Forbidden.AccessDenied.QpsLimitForApi"}),
+    "feishu": Fault(
+        status=429, json={"code": 99991400, "msg": "frequency limit"}, headers={"x-ogw-ratelimit-reset": "1"}
+    ),
+    "telegram": Fault(status=429, json={"ok": False, "error_code": 429, "parameters": {"retry_after": 1}}),
 }
 SENDS = {"send", "session", "send_group"}
 
