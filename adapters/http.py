@@ -120,7 +120,7 @@ class PlatformHttp:
                     answer = _complete(response, _read(response, most))
                     response.release_conn()
                     return answer
-            except HTTPError as error:
+            except (HTTPError, ValueError) as error:  # ValueError: what can stand in no header or request line
                 kind = type(error).__name__  # the kind only: urllib3's own text holds the host
                 raise (MaybeSent(kind) if current.sent else NotSent(kind)) from None
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints
 
 from adapters.channel import ChannelSettings
+from adapters.fields import matching
 
 GivenSecret = Annotated[SecretStr, Field(min_length=1)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{0,64}$")]
@@ -21,7 +22,7 @@ class WhatsAppSettings(ChannelSettings):
     """The WhatsApp Business account of the number. "": `check` asks for it, and news of any account counts."""
     messaging_account_id: Id = ""
     """Sent along if set: demanded from 2027 where the token reaches several accounts (sheet §2.8, reported)."""
-    access_token: GivenSecret
+    access_token: Annotated[SecretStr, matching(r"[!-~]+", "a token: printable ASCII without spaces")]
     app_secret: GivenSecret
     app_secret_previous: SecretStr | None = None
     verify_token: SecretStr = SecretStr("")

@@ -30,6 +30,7 @@ from adapters.http import (
     TooLarge,
 )
 from tests.adapters.raw_server import RawServer, answering, http
+from tests.fakes import RecordingServer, json_answer
 
 SECRET = "session=0123456789abcdef"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -70,6 +71,15 @@ def test_a_name_that_does_not_exist_was_surely_not_sent() -> None:
 def test_an_address_that_is_none_was_surely_not_sent(url: str) -> None:
     with pytest.raises(NotSent):
         platform_http().call("POST", url, body=b"{}")
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "在此填写"])
+def test_a_header_that_can_be_none_was_surely_not_sent_and_is_in_no_text(value: str) -> None:
+    with RecordingServer(lambda _: json_answer({})) as server:
+        with pytest.raises(NotSent) as caught:
+            platform_http().call("GET", server.url, headers={"Authorization": value})
+        assert server.calls == []
+    assert value not in f"{caught.value!r}"
 
 
 def test_a_connect_that_takes_too_long_was_surely_not_sent() -> None:
