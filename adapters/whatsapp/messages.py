@@ -90,8 +90,8 @@ def _system(source: Source, item: Json) -> ControlEvent:
     kind = word(system, "type")
     user_id = text(system, "user_id")
     peer = user_id or text(system, "wa_id") or text(item, "from_user_id") or text(item, "from")
-    source.people.see(text(system, "wa_id"), user_id)
     previous = _previous(source, item, peer) if kind in _MOVES else ""
+    source.people.see(text(system, "wa_id"), user_id)  # only now: until here the number meant the old user id
     if previous:
         return source.event(Control.IDENTITY_CHANGED, item, peer=peer, previous=previous, type=kind)
     return source.event(kind if kind in _SYSTEM else "system_message", item, peer=peer)

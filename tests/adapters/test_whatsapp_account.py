@@ -191,6 +191,22 @@ class TestIdentities(WhatsAppKit):
         assert isinstance(event, ControlEvent)
         assert event.detail["previous"] == ANA
 
+    @pytest.mark.parametrize("body", ["", "La usuaria Ana cambió de identidad"])
+    def test_a_user_id_that_changed_under_the_same_number_needs_no_readable_text(self, body: str) -> None:
+        """The number means the old user id until the change has been read; who told it again changes nothing."""
+        channel = self.channel()
+        channel.parse(self.signed(self.payload()))
+        system = {"type": "user_changed_user_id", "body": body, "wa_id": PHONE, "user_id": NEW}
+        said = {"id": "wamid.s", "from": PHONE, "timestamp": "1", "type": "system", "system": system}
+        (event,) = channel.parse(encoded(envelope({"messages": [said]})))
+        assert isinstance(event, ControlEvent)
+        assert (event.what, event.detail["previous"]) == (Control.IDENTITY_CHANGED, ANA)
+        echo = {"from": "1", "to": PHONE, "id": "wamid.e", "timestamp": "1", "type": "text"}
+        (event,) = channel.parse(encoded(envelope({"message_echoes": [echo]}, field="smb_message_echoes")))
+        assert isinstance(event, ControlEvent)
+        assert event.conversation is not None
+        assert event.conversation.peer == NEW
+
     def test_a_change_without_anything_before_is_noted_only(self) -> None:
         system = {"type": "user_changed_user_id", "user_id": NEW}
         event = self.control(envelope({"messages": [{"id": "w", "type": "system", "system": system}]}))
