@@ -15,6 +15,7 @@ import base64
 import hashlib
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -144,6 +145,18 @@ class Seal:
         encrypt = self.encrypt(text, random16=random16)
         signature = self.signature(timestamp=timestamp, nonce=nonce, encrypt=encrypt)
         return Sealed(encrypt=encrypt, signature=signature, timestamp=timestamp, nonce=nonce)
+
+
+def opened_by(seals: Iterable[Seal], sealed: Sealed) -> tuple[str, Seal]:
+    """The message in *sealed*, and the first of *seals* that opens it: while secrets are rotated there are several.
+    Raises as :meth:`Seal.open`, with the refusal of the first whose signature fits."""
+    refusal = NotSealed(Flaw.SIGNATURE)
+    for seal in seals:
+        try:
+            return seal.open(sealed), seal
+        except NotSealed as error:
+            refusal = error if refusal.flaw is Flaw.SIGNATURE else refusal
+    raise refusal
 
 
 def callback_key(encoding_aes_key: str) -> bytes:

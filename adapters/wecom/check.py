@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from adapters.channel import Finding
-from adapters.crypto import NEXT_STEP, NotSealed
+from adapters.crypto import NEXT_STEP, NotSealed, Seal
 from adapters.errors import Malformed
 from adapters.payload import text
 from adapters.values import Refused, Unknown
@@ -16,7 +16,7 @@ _ECHO = "2836502384937403712"
 
 def findings(callback: Callback, api: WeComApi, settings: WeComSettings) -> Sequence[Finding]:
     """The callback's secrets; a token; the app; the caller's address."""
-    found = [callback_finding(callback, settings.corp_id), finding("access token", api.token())]
+    found = [callback_finding(callback.seals, settings.corp_id), finding("access token", api.token())]
     if not found[-1].ok:
         return found
     return (*found, *_agent(api, settings), trusted_ip(api))
@@ -27,11 +27,11 @@ def trusted_ip(api: WeComApi) -> Finding:
     return finding("trusted IP", api.get("/cgi-bin/getcallbackip"))
 
 
-def callback_finding(callback: Callback, corp_id: str) -> Finding:
+def callback_finding(seals: Sequence[Seal], account: str) -> Finding:
     """Opens echostrs that it sealed itself with each pair of secrets."""
-    what = f"callback of {corp_id}: token, encoding_aes_key, receive id"
+    what = f"callback of {account}: token, encoding_aes_key, receive id"
     try:
-        same = all(seal.open(seal.close(_ECHO, timestamp="0", nonce="0")) == _ECHO for seal in callback.seals)
+        same = all(seal.open(seal.close(_ECHO, timestamp="0", nonce="0")) == _ECHO for seal in seals)
     except NotSealed as error:
         return Finding(what=what, ok=False, next_step=NEXT_STEP[error.flaw])
     except Malformed:

@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from adapters.crypto import Flaw, NotSealed, Seal, Sealed
+from adapters.crypto import Flaw, NotSealed, Seal, Sealed, opened_by
 from adapters.errors import Malformed
 from adapters.payload import read_object
 from adapters.payload import text as json_text
@@ -77,35 +77,26 @@ class Callback:
     def open(self, request: Request) -> Opened:
         """The message of a GET's `echostr` or of a POST's body. Raises :class:`~adapters.crypto.NotSealed`, or
         :class:`~adapters.crypto.BadContent` for what is not UTF-8."""
-        envelope = _echo(request) if request.method == "GET" else read_envelope(request.body)
-        sealed = Sealed(
-            encrypt=envelope.encrypt,
-            signature=request.query.get("msg_signature", ""),
-            timestamp=request.query.get("timestamp", ""),
-            nonce=request.query.get("nonce", ""),
-        )
-        text, seal = self._opened(sealed)
+        is_check = request.method == "GET"
+        envelope = Envelope(encrypt=echostr(request)) if is_check else read_envelope(request.body)
+        text, seal = opened_by(self._seals, sealed_in(request, envelope.encrypt))
         if envelope.to not in ("", self._receive_id):
             raise NotSealed(Flaw.ENVELOPE)
         return Opened(text=text, envelope=envelope, seal=seal)
 
-    def _opened(self, sealed: Sealed) -> tuple[str, Seal]:
-        """By the first pair that opens it; else the refusal of the first whose signature fits."""
-        refusal = NotSealed(Flaw.SIGNATURE)
-        for seal in self._seals:
-            try:
-                return seal.open(sealed), seal
-            except NotSealed as error:
-                refusal = error if refusal.flaw is Flaw.SIGNATURE else refusal
-        raise refusal
+
+def echostr(request: Request) -> str:
+    """What a URL check sends. A literal `+` of its base64 has become a space when the query was decoded (WeCom
+    sheet §1.2)."""
+    return request.query.get("echostr", "").replace(" ", "+")
 
 
-def _echo(request: Request) -> Envelope:
-    """A literal `+` of the base64 has become a space when the query was decoded (WeCom sheet §1.2)."""
-    encrypt = request.query.get("echostr", "").replace(" ", "+")
+def sealed_in(request: Request, encrypt: str) -> Sealed:
+    """*encrypt*, with what the address says of it. Raises :class:`~adapters.crypto.NotSealed` for an empty one."""
     if not encrypt:
         raise NotSealed(Flaw.MISSING_ENCRYPT)
-    return Envelope(encrypt=encrypt)
+    signature, timestamp, nonce = (request.query.get(name, "") for name in ("msg_signature", "timestamp", "nonce"))
+    return Sealed(encrypt=encrypt, signature=signature, timestamp=timestamp, nonce=nonce)
 
 
 def read_envelope(body: bytes) -> Envelope:
@@ -114,10 +105,7 @@ def read_envelope(body: bytes) -> Envelope:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise NotSealed(Flaw.UTF8) from None
-    envelope = _of_json(text) if text.lstrip()[:1] == "{" else _of_xml(text)
-    if not envelope.encrypt:
-        raise NotSealed(Flaw.MISSING_ENCRYPT)
-    return envelope
+    return _of_json(text) if text.lstrip()[:1] == "{" else _of_xml(text)
 
 
 def _of_xml(text: str) -> Envelope:

@@ -3,29 +3,15 @@
 from collections.abc import Sequence
 
 from adapters.channel import Finding, Services
-from adapters.crypto import NEXT_STEP, NotSealed
-from adapters.errors import Malformed
 from adapters.http import MaybeSent, NotSent
+from adapters.wecom.check import callback_finding
 from adapters.wecom_aibot.envelope import Callback
 from adapters.wecom_aibot.frames import PING, command
-
-_ECHO = "6180339887498948482"
 
 
 def callback_findings(callback: Callback, *, bot_id: str, api_base: str, services: Services) -> Sequence[Finding]:
     """Opens echostrs that it sealed itself with each pair of secrets; whether late answers have a way out."""
-    return (_callback(callback, bot_id), _reachable(api_base, services))
-
-
-def _callback(callback: Callback, bot_id: str) -> Finding:
-    what = f"callback of {bot_id}: token, encoding_aes_key, empty receive id"
-    try:
-        same = all(seal.open(seal.close(_ECHO, timestamp="0", nonce="0")) == _ECHO for seal in callback.seals)
-    except NotSealed as error:
-        return Finding(what=what, ok=False, next_step=NEXT_STEP[error.flaw])
-    except Malformed:
-        same = False
-    return Finding(what=what, ok=same, next_step="" if same else "copy `encoding_aes_key` from the console")
+    return (callback_finding(callback.seals, bot_id), _reachable(api_base, services))
 
 
 def _reachable(api_base: str, services: Services) -> Finding:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from adapters.crypto import BadContent, Flaw, NotSealed, Seal, Sealed
+from adapters.crypto import BadContent, Flaw, NotSealed, Seal, opened_by
 from adapters.errors import Malformed
 from adapters.payload import Json, read_object, text
 from adapters.signing import secrets
 from adapters.values import Request, Response
+from adapters.wecom.envelope import echostr, sealed_in
 from adapters.wecom_aibot.settings import WeComAiBotSettings
 
 RECEIVE_ID = ""
@@ -57,32 +58,15 @@ class Callback:
     def open(self, request: Request) -> Opened:
         """The message of a GET's `echostr` or of a POST's body. Raises :class:`~adapters.crypto.NotSealed`, or
         :class:`~adapters.crypto.BadContent` for what is not UTF-8."""
-        sealed = Sealed(
-            encrypt=_encrypt(request),
-            signature=request.query.get("msg_signature", ""),
-            timestamp=request.query.get("timestamp", ""),
-            nonce=request.query.get("nonce", ""),
-        )
-        refusal = NotSealed(Flaw.SIGNATURE)
-        for seal in self.seals:
-            try:
-                return Opened(text=seal.open(sealed), seal=seal, nonce=sealed.nonce)
-            except NotSealed as error:
-                refusal = error if refusal.flaw is Flaw.SIGNATURE else refusal
-        raise refusal
+        sealed = sealed_in(request, _encrypt(request))
+        plain, seal = opened_by(self.seals, sealed)
+        return Opened(text=plain, seal=seal, nonce=sealed.nonce)
 
 
 def _encrypt(request: Request) -> str:
-    """A literal `+` of the base64 has become a space when the query was decoded (WeCom sheet §1.2)."""
     if request.method == "GET":
-        found = request.query.get("echostr", "").replace(" ", "+")
-    elif request.method == "POST":
-        found = _field(request.body)
-    else:
-        found = ""
-    if not found:
-        raise NotSealed(Flaw.MISSING_ENCRYPT)
-    return found
+        return echostr(request)
+    return _field(request.body) if request.method == "POST" else ""
 
 
 def _field(body: bytes) -> str:

@@ -5,13 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from adapters.channel import ChannelSettings
-from adapters.crypto import callback_key
 from adapters.fields import Base
-
-
-def _callback_key(given: SecretStr) -> SecretStr:
-    callback_key(given.get_secret_value())
-    return given
+from adapters.wecom.settings import CallbackKey
 
 
 def _filled(given: SecretStr) -> SecretStr:
@@ -20,7 +15,6 @@ def _filled(given: SecretStr) -> SecretStr:
     return given
 
 
-CallbackKey = Annotated[SecretStr, AfterValidator(_callback_key)]
 Secret = Annotated[SecretStr, AfterValidator(_filled)]
 
 

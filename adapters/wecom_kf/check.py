@@ -19,7 +19,7 @@ _LISTED = "list it in the console under 微信客服 → 通过API管理微信�
 
 def findings(callback: Callback, api: WeComApi, settings: WeComKfSettings) -> Sequence[Finding]:
     """The callback's secrets; a token; the caller's address; the account; its servicers, if it hands over."""
-    found = [callback_finding(callback, settings.corp_id), finding("access token", api.token())]
+    found = [callback_finding(callback.seals, settings.corp_id), finding("access token", api.token())]
     if not found[-1].ok:
         return found
     found += [trusted_ip(api), _account(api, settings.open_kfid)]
