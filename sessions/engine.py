@@ -19,7 +19,7 @@ from adapters.values import ConversationId, Message, StatusUpdate
 from sessions import codec
 from sessions.contexts import RedisContexts, load_conversation
 from sessions.deadletters import DeadLetters
-from sessions.errors import LeaseLost
+from sessions.errors import HumanOwns, LeaseLost
 from sessions.inbox import (
     DeadLetter,
     Depths,
@@ -127,6 +127,7 @@ class RedisInbox:
         *,
         fresh: bool = False,
         gather: bool = True,
+        whoever: bool = False,
     ) -> Sequence[Message]:
         if len(stored.records) != len(stored.reply.parts):
             raise ValueError(f"{len(stored.reply.parts)} parts with {len(stored.records)} records")
@@ -134,7 +135,7 @@ class RedisInbox:
         shard = self._shard(turn.lease)
         keys = [shard.mail(conversation), shard.conversation(conversation), shard.recent(conversation)]
         args: list[Word] = [
-            int(gather),
+            2 if whoever else int(gather),
             int(fresh),
             str(uuid4()) if fresh else turn.conversation.session,
             codec.millis(self._session_ttl),
@@ -149,8 +150,10 @@ class RedisInbox:
             *map(codec.dump_entry, exchange),
         ]
         expires = self._expiry()
-        messages = self._held(COMMIT, turn.lease, keys, args)
+        messages = self._held(COMMIT, turn.lease, [*keys, shard.pause(conversation)], args)
         turn.lease.expires = expires
+        if messages == 0:
+            raise HumanOwns(f"a human took {turn.id.label} over")
         return [codec.load_message(message) for message in messages]
 
     def record(self, lease: Lease, index: int, record: PartRecord) -> None:

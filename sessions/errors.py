@@ -3,6 +3,7 @@
 SessionError
 ├── StoreDown      Redis did not answer, or not in time: nothing may be assumed, ask again later (503 at the edge)
 ├── LeaseLost      another worker holds this turn now: do nothing more, no commit, no send
+├── HumanOwns      a human took the conversation while its turn ran: say nothing
 ├── UnsafeStore    this Redis may lose data (eviction, no append-only file, too old): refused at start
 └── NoServer       no redis-server or valkey-server is to be found for the embedded default
 """
@@ -18,6 +19,10 @@ class StoreDown(SessionError):
 
 class LeaseLost(SessionError):
     """The turn's lease is no longer ours."""
+
+
+class HumanOwns(SessionError):
+    """A human took the conversation over: the reply was not stored, and is not to be sent."""
 
 
 class UnsafeStore(SessionError):

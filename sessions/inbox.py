@@ -195,11 +195,13 @@ class Inbox(Protocol):
         *,
         fresh: bool = False,
         gather: bool = True,
+        whoever: bool = False,
     ) -> Sequence[Message]:
         """Stores the reply and the conversation's new entries, before the first byte is sent. With *gather*, if
         further messages arrived meanwhile, nothing is stored: the pin is extended and all of the turn's
         messages are returned, to be answered together; empty means committed. *fresh* starts a new session
-        with *exchange* as its only content."""
+        with *exchange* as its only content. Raises :class:`~sessions.errors.HumanOwns` if a human took the
+        conversation meanwhile, unless *whoever* (and then nothing is gathered either)."""
         ...
 
     def record(self, lease: Lease, index: int, record: PartRecord) -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from adapters.values import ConversationId, Message, StatusUpdate
 from sessions.contexts import MemoryContexts
 from sessions.deadletters import MemoryDeadLetters
-from sessions.errors import LeaseLost
+from sessions.errors import HumanOwns, LeaseLost
 from sessions.inbox import (
     DeadLetter,
     Depths,
@@ -138,6 +138,7 @@ class MemoryInbox:
         *,
         fresh: bool = False,
         gather: bool = True,
+        whoever: bool = False,
     ) -> Sequence[Message]:
         if len(stored.records) != len(stored.reply.parts):
             raise ValueError(f"{len(stored.reply.parts)} parts with {len(stored.records)} records")
@@ -148,8 +149,10 @@ class MemoryInbox:
                 if state.stored.reply != stored.reply:
                     raise LeaseLost(f"{turn.id.key} has another reply already")
                 return ()
+            if not whoever and self._contexts.is_paused(turn.id):
+                raise HumanOwns(f"a human took {turn.id.label} over")
             mail = self.memory.mail[turn.id]
-            if gather and len(mail) > state.size:
+            if gather and not whoever and len(mail) > state.size:
                 state.size = len(mail)
                 return tuple(mail)
             state.stored = stored

@@ -23,6 +23,7 @@ from bot.turns.pull import Puller, is_notice
 from bot.turns.reminders import is_reminder
 from bot.turns.rules import TurnRules
 from bot.turns.shaping import shaped, window_closed
+from sessions.errors import HumanOwns
 from sessions.inbox import Inbox, StoredReply, Turn
 
 Announce = Callable[[Channel[Any], Message], AbstractContextManager[object]]
@@ -84,7 +85,16 @@ class TurnEngine:
             next_step = "the platform's reply window is closed: set reminder_template, where the platform has one"
             self._endings.park(turn, "window_closed", next_step)
         else:
-            self._deliver(turn, channel, self._answered(turn, channel), committed_now=True)
+            self._answer_and_deliver(turn, channel)
+
+    def _answer_and_deliver(self, turn: Turn, channel: Channel[Any]) -> None:
+        """A human who takes over while the model thinks has the last word."""
+        try:
+            reply = self._answered(turn, channel)
+        except HumanOwns:
+            self._leave_to_the_human(turn)
+            return
+        self._deliver(turn, channel, reply, committed_now=True)
 
     def _deliver(self, turn: Turn, channel: Channel[Any], stored: StoredReply, *, committed_now: bool) -> None:
         delivery = Delivery(self._inbox, self._rules, self._accounts, self._now, turn, channel, stored)
@@ -147,10 +157,11 @@ class TurnEngine:
         self, turn: Turn, messages: Sequence[Message], draft: Draft, reply: StoredReply, *, gather: bool
     ) -> Sequence[Message]:
         """What arrived meanwhile, if the turn may gather it; none: the reply is stored. A commit that gathers is
-        not made again when its answer was lost: it may have pinned messages that the reply never saw."""
+        not made again when its answer was lost: it may have pinned messages that the reply never saw. What was done
+        for the customer is told, even where a human took over meanwhile; nothing else is."""
         entries = exchange(turn, messages, draft, reply.reply.key)
 
         def commit() -> Sequence[Message]:
-            return self._inbox.commit(turn, reply, entries, fresh=draft.fresh, gather=gather)
+            return self._inbox.commit(turn, reply, entries, fresh=draft.fresh, gather=gather, whoever=draft.acted)
 
         return commit() if gather else stored(turn.lease, commit)

@@ -45,6 +45,23 @@ def test_a_conversation_that_a_person_took_over_gets_no_reply_but_is_remembered(
     assert any("Ana" in words for words in room.asked())
 
 
+def test_a_person_who_takes_over_while_the_model_thinks_has_the_last_word(room: Room) -> None:
+    def thinking(_: object) -> str:
+        tell(room, Control.HUMAN_TOOK_OVER)
+        return "Too late."
+
+    room.model.reply = thinking
+    room.say("My name is Ana.")
+    room.run()
+    assert room.texts() == []
+    assert room.idle()
+    tell(room, Control.HUMAN_LEFT)
+    room.model.reply = "Understood."
+    room.say("What is my name?")
+    room.run()
+    assert any("Ana" in words for words in room.asked())
+
+
 def test_after_half_a_day_the_bot_answers_again(room: Room) -> None:
     tell(room, Control.HUMAN_TOOK_OVER)
     room.clock.advance(12 * 3600 + 1)

@@ -118,8 +118,9 @@ def claim_one(inbox: Inbox) -> Turn:
 
 
 def answer(inbox: Inbox, turn: Turn, text: str = "hello", *, fresh: bool = False) -> None:
-    """A whole turn after its claim."""
-    assert list(inbox.commit(turn, stored(turn, text), exchange(turn, text), fresh=fresh, gather=False)) == []
+    """A whole turn after its claim, whoever owns the conversation."""
+    told = exchange(turn, text)
+    assert list(inbox.commit(turn, stored(turn, text), told, fresh=fresh, gather=False, whoever=True)) == []
     inbox.settle(turn.lease, (0, record(PartState.DELIVERED, sends=1)), outcome="replied")
 
 

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from adapters.values import ConversationId
+from sessions.errors import HumanOwns
 from sessions.inbox import HistoryEntry, Inbox, PartState, Turn
 from sessions.limits import HISTORY_LENGTH
 from tests.contracts.inbox_kit import (
@@ -105,6 +108,27 @@ class PauseContract(Contract):
         inbox.postpone(turn.lease, AT_ONCE, reason="busy")
         again = claim_one(inbox)
         assert (again.paused, again.stored) == (True, stored(turn))
+
+    def test_a_human_who_takes_over_meanwhile_has_the_last_word(self, desk: Desk) -> None:
+        inbox = desk.inbox()
+        offer(inbox, "m1")
+        turn = claim_one(inbox)
+        inbox.pause(ANN, for_=HOUR)
+        with pytest.raises(HumanOwns):
+            inbox.commit(turn, stored(turn), exchange(turn))
+        inbox.postpone(turn.lease, AT_ONCE, reason="busy")
+        assert claim_one(inbox).stored is None
+
+    def test_what_was_done_is_told_whoever_owns_the_conversation(self, desk: Desk) -> None:
+        inbox = desk.inbox()
+        offer(inbox, "m1")
+        turn = claim_one(inbox)
+        offer(inbox, "m2")
+        inbox.pause(ANN, for_=HOUR)
+        assert list(inbox.commit(turn, stored(turn), exchange(turn), whoever=True)) == []
+        inbox.postpone(turn.lease, AT_ONCE, reason="busy")
+        again = claim_one(inbox)
+        assert (again.stored, names(again.messages)) == (stored(turn), ["m1"])
 
     def test_a_paused_turn_is_settled_without_a_reply(self, desk: Desk) -> None:
         inbox = desk.inbox()
