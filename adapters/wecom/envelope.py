@@ -105,7 +105,10 @@ def read_envelope(body: bytes) -> Envelope:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise NotSealed(Flaw.UTF8) from None
-    return _of_json(text) if text.lstrip()[:1] == "{" else _of_xml(text)
+    envelope = _of_json(text) if text.lstrip()[:1] == "{" else _of_xml(text)
+    if not envelope.encrypt:
+        raise NotSealed(Flaw.MISSING_ENCRYPT)
+    return envelope
 
 
 def _of_xml(text: str) -> Envelope:
