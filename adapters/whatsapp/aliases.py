@@ -32,3 +32,10 @@ class People:
         if not phone:
             return ""
         return self._seen.find(phone) or self._shared.find(f"whatsapp:{self._account}:{phone}")
+
+    def user_ids(self, phone: str) -> tuple[str, ...]:
+        """All that *phone* stands for, the newest first: what just passed by here, and what all knew before. May
+        raise what the shared aliases raise."""
+        if not phone:
+            return ()
+        return tuple(filter(None, (self._seen.find(phone), self._shared.find(f"whatsapp:{self._account}:{phone}"))))

@@ -99,14 +99,15 @@ def _system(source: Source, item: Json) -> ControlEvent:
 
 def _previous(source: Source, item: Json, peer: str) -> str:
     """What the conversation was keyed by until now: the user id that the platform names since August 2026, or that
-    its text ends with; else the sender's own, or the one known for the old number; else that number."""
+    its text ends with; else the sender's own, or one known for the old number; else that number. The same when the
+    change is told again, because it could not be kept."""
     system = at(item, "system")
     moved = _MOVED.search(text(system, "body"))
     ways = (
         text(system, "previous_user_id"),
         moved[1] if moved and moved[2] == text(system, "user_id") else "",
         text(item, "from_user_id"),
-        source.people.user_id(text(item, "from")),
+        *source.people.user_ids(text(item, "from")),
         text(item, "from"),
     )
     return next((each for each in ways if each != peer and usable_id(each)), "")

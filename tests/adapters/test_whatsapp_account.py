@@ -207,6 +207,16 @@ class TestIdentities(WhatsAppKit):
         assert event.conversation is not None
         assert event.conversation.peer == NEW
 
+    def test_a_change_that_could_not_be_kept_means_the_same_when_it_comes_again(self) -> None:
+        channel = self.channel(NOWHERE)
+        channel.send(self.reply(channel, "hi"), 0)  # now all processes know the number's user id
+        system = {"type": "user_changed_user_id", "wa_id": PHONE, "user_id": NEW}
+        said = {"id": "wamid.s", "from": PHONE, "timestamp": "1", "type": "system", "system": system}
+        first, again = (channel.parse(encoded(envelope({"messages": [said]}))) for _ in range(2))
+        assert first == again
+        assert isinstance(again[0], ControlEvent)
+        assert again[0].detail["previous"] == "GB.u1"
+
     def test_a_change_without_anything_before_is_noted_only(self) -> None:
         system = {"type": "user_changed_user_id", "user_id": NEW}
         event = self.control(envelope({"messages": [{"id": "w", "type": "system", "system": system}]}))
