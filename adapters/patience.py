@@ -30,14 +30,14 @@ def pace(*seconds: int, ends: bool = False) -> Pace:
 
 
 class Patience:
-    """Counts the refusals of each part in a row. *otherwise* is for codes without a pace of their own; None: the
-    engine judges those. Thread-safe. In this process only: the turns of one customer run one after the other, and
-    mostly here."""
+    """Counts each part's refusals with the same code in a row. *otherwise* is for codes without a pace of their
+    own; None: the engine judges those. Thread-safe. In this process only: the turns of one customer run one after
+    the other, and mostly here."""
 
     def __init__(self, paces: Mapping[str, Pace], *, otherwise: Pace | None = None) -> None:
         self._paces = paces
         self._otherwise = otherwise
-        self._refusals: OrderedDict[str, int] = OrderedDict()
+        self._refusals: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._guard = threading.Lock()
 
     def judged(self, part_key: str, refused: Refused) -> Refused:
@@ -45,7 +45,7 @@ class Patience:
         found = self._paces.get(refused.code, self._otherwise)
         if refused.action is not Action.RETRY or not refused.code or found is None:
             return refused
-        seen = self._count(part_key)
+        seen = self._count(part_key, refused.code)
         if found.ends and seen > len(found.waits):
             self.forget(part_key)
             reason = f"{refused.reason} (tried {seen} times)"
@@ -57,9 +57,11 @@ class Patience:
         with self._guard:
             self._refusals.pop(part_key, None)
 
-    def _count(self, part_key: str) -> int:
+    def _count(self, part_key: str, code: str) -> int:
         with self._guard:
-            seen = self._refusals[part_key] = self._refusals.get(part_key, 0) + 1
+            last, seen = self._refusals.get(part_key, (code, 0))
+            seen = seen + 1 if last == code else 1
+            self._refusals[part_key] = (code, seen)
             self._refusals.move_to_end(part_key)
             if len(self._refusals) > REMEMBERED:
                 self._refusals.popitem(last=False)

@@ -90,9 +90,8 @@ class Media:
 class Message:
     """What one customer sent once. *kind* is the platform's own type word; *text* is what the model reads
     (a caption, a button's title, a list row, a typed text); *quoted* the words of the message that this one replies
-    to, or its id (`Channel.quotes_by_id`); *route* is all that a reply needs to find its way
-    (flat, strings only; may hold credentials such as a reply URL, so it is never logged). *redriven* is the dead
-    letter that brought the message back, if one did."""
+    to, or its id (`Channel.quotes_by_id`); *route* is all that a reply needs to find its way (flat, strings only;
+    may hold credentials, so never logged). *redriven* is the dead letter that brought the message back, if any."""
 
     id: str
     conversation: ConversationId

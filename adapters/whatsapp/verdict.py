@@ -26,7 +26,7 @@ def refusal(answer: HttpAnswer, now: datetime) -> Refused | Unknown | None:
     if code := error_code(answer):
         refused = rule(code, answer.status).refused(code, answer.retry_after(now))
         return replace(refused, reason=refused.reason + _trace(answer.json))
-    failed = isinstance(answer.json, dict) and "error" in answer.json
+    failed = at(answer.json, "error") is not None
     if 200 <= answer.status < 300 and not failed:
         return None
     return uncoded(answer, now)

@@ -98,6 +98,10 @@ class TestRequests(WhatsAppKit):
     def test_the_delivery_is_known_by_its_wamid(self, server: RecordingServer) -> None:
         assert self.channel(server.url).send(reply(to=PHONE), 0) == Delivered(platform_id="wamid.sent")
 
+    def test_an_error_of_null_is_none(self, server: RecordingServer) -> None:
+        server.faults.append(json_answer({"error": None, "messages": [{"id": "wamid.1"}]}))
+        assert self.channel(server.url).send(reply(to=PHONE), 0) == Delivered(platform_id="wamid.1")
+
     def test_reading_a_webhook_calls_nobody(self, server: RecordingServer) -> None:
         self.message(self.channel(server.url), self.text_webhook())
         assert server.calls == []

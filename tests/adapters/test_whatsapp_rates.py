@@ -145,6 +145,15 @@ class TestPatience(RatesKit):
     def test_every_code_that_is_tried_again_has_its_pace(self) -> None:
         assert {code for code, rule in RULES.items() if rule.action is Action.RETRY} == set(PACES) - {"429"}
 
+    def test_another_fault_of_the_same_message_begins_anew(self, server: RecordingServer) -> None:
+        channel = self.channel(server.url)
+        for code, wait in ((131056, 1), (131056, 4), (1, 5), (131000, 2)):
+            self.time += timedelta(minutes=1)
+            server.faults.append(graph_error(code))
+            outcome = channel.send(self.reply(), 0)
+            assert isinstance(outcome, Refused)
+            assert (outcome.action, outcome.retry_after) == (Action.RETRY, timedelta(seconds=wait))
+
     def test_another_message_begins_anew(self, server: RecordingServer) -> None:
         channel = self.channel(server.url)
         for key in ("a" * 32, "b" * 32):
