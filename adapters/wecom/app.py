@@ -1,5 +1,6 @@
 """The self-built app (自建应用): encrypted XML in, `message/send` out (WeCom sheet §1 to §3)."""
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -41,6 +42,8 @@ SEND = "/cgi-bin/message/send"
 UPDATE = "/cgi-bin/message/update_template_card"
 MARKDOWN = Dialect(Writer(Marks(strong="**", code="`", heading="#", link="[{text}]({url})", strike="")))
 """What WeCom's own clients show (WeCom sheet §3.3): no italics, no strike-through, no code blocks."""
+APART = timedelta(seconds=0.3)
+"""Between the parts of one answer: what followed faster was shown out of order (YanHaidao/wecom#29)."""
 CARD_CODES = frozenset(str(code) for code in range(42014, 42021))
 
 
@@ -126,7 +129,9 @@ class WeComApp(Channel[WeComSettings]):
                 "more would be dropped by WeCom without a word: 30 messages a minute, 1,000 an hour to a member"
             )
             return Refused(reason=reason, action=Action.RETRY, retry_after=wait)
-        if index == 0 and not again:
+        if index:
+            time.sleep(APART.total_seconds())
+        elif not again:
             self._spend_card(reply)
         return self._sent(reply, index, again=again)
 

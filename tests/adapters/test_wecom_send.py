@@ -1,6 +1,7 @@
 """What goes out to WeCom (WeCom sheet §3.3)."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from adapters.values import (
     Promise,
 )
 from adapters.wecom import WeComApp
+from adapters.wecom.app import APART
 from tests.adapters.wecom_app import app
 from tests.adapters.wecom_fake import SEND, Platform, refused, reply, sent
 from tests.adapters.wecom_platform import ACCESS_TOKEN, AGENT
@@ -43,6 +45,15 @@ def test_a_text_goes_to_the_member_of_the_conversation(server: RecordingServer) 
     send = server.calls[-1]
     assert send.query == {"access_token": f"{ACCESS_TOKEN}-1"}
     assert send.headers["content-type"] == "application/json; charset=utf-8"
+
+
+def test_row_9_the_parts_of_an_answer_are_sent_a_moment_apart(server: RecordingServer) -> None:
+    channel = app(api_base=server.url)
+    for index in (0, 1, 2):
+        before = time.monotonic()
+        channel.send(reply("one", "two", "three"), index)
+        assert (time.monotonic() - before >= APART.total_seconds()) or not index
+    assert [body["text"]["content"] for body in sent(server)] == ["one", "two", "three"]
 
 
 def test_nothing_is_escaped(server: RecordingServer) -> None:
