@@ -87,8 +87,8 @@ class Webhooks:
             request = self._request(channel.largest_body, endpoint)
             channel.verify(request)
             events = channel.parse(request)
-            if not events:  # a URL check, or what the channel passes over: another account, an unknown event
-                log("webhook_without_events", channel=channel.name)
+            if not events:  # a URL check, a poll, or what is passed over: another account, an unknown event
+                log("webhook_without_events", level="debug", channel=channel.name)
             kept = self._intake.keep(channel, events)
             answer = native(channel.answer(request, events))
             self._outage.over()
