@@ -79,7 +79,7 @@ function label(entry) {
 
 function statusWord(entry) {
   const found = entry.what === 'status' && /"status":"(\w+)"/u.exec(entry.body);
-  return found ? ` · ${found[1]}` : '';
+  return found ? ` · ${text(`status_${found[1]}`)}` : '';
 }
 
 /** What kind of message a webhook brings, where it is not just text. */
