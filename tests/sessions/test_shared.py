@@ -158,6 +158,24 @@ def test_a_bucket_is_forgotten_when_it_is_full(redis_store: RedisStore) -> None:
     assert timedelta(seconds=119) < left(redis_store, "fd:{*}:bucket:*") <= timedelta(minutes=2)
 
 
+def test_a_bucket_that_is_soon_full_again_does_not_wait_for_the_disk(redis_store: RedisStore) -> None:
+    throttle, quick = RedisThrottle(redis_store), bucket(every=timedelta(seconds=6), burst=45)
+    assert written(redis_store, lambda: [throttle.take([quick]) for _ in range(9)]) == 0
+    assert written(redis_store, lambda: [throttle.take([quick]) for _ in range(3)]) > 0
+
+
+def written(store: RedisStore, change: Callable[[], object]) -> int:
+    """How many bytes *change* adds to the append-only file."""
+
+    def size() -> int:
+        found: bytes = store.command("INFO", "persistence")
+        return int(found.partition(b"aof_current_size:")[2].split(maxsplit=1)[0])
+
+    before = size()
+    change()
+    return size() - before
+
+
 def test_a_throttle_and_a_look_at_a_growing_answer_are_one_round_trip(
     redis_server: str, redis_store: RedisStore
 ) -> None:
