@@ -1,16 +1,20 @@
 """`frontdesk sandbox`: the platforms, played locally; against a bot elsewhere; or all their journeys at once."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot.cli.configuration import config_option
-from bot.cli.exits import FAILED, UNAVAILABLE
+from bot.cli.exits import FAILED, OK, UNAVAILABLE
+from bot.cli.faults import Unavailable
+
+if TYPE_CHECKING:
+    from bot.sandbox.conformance.run import Choice
 
 OWN_BOT = "http://127.0.0.1:8080"
+NAMES = frozenset({"http", "https"})
 
 
 @click.command()
@@ -18,6 +22,9 @@ OWN_BOT = "http://127.0.0.1:8080"
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the platforms listen.")
 @click.option("--port", default=8090, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
 @click.option("--bot", default="", metavar="URL", help=f"Where the bot serves /webhooks/… [default: {OWN_BOT}]")
+@click.option(
+    "--url", default="", metavar="URL", help="How the bot reaches the sandbox [default: http://HOST:PORT]"
+)
 @click.option("--print-config", is_flag=True, help="Show the channels to put into frontdesk.toml, and do nothing.")
 @click.option("--check", is_flag=True, help="Put the bot through every journey, print a table, and stop.")
 @click.option(
@@ -25,7 +32,15 @@ OWN_BOT = "http://127.0.0.1:8080"
 )
 @click.pass_obj
 def sandbox(
-    config: Path | None, *, host: str, port: int, bot: str, print_config: bool, check: bool, only: Sequence[str]
+    config: Path | None,
+    *,
+    host: str,
+    port: int,
+    bot: str,
+    url: str,
+    print_config: bool,
+    check: bool,
+    only: Sequence[str],
 ) -> None:
     """Play the platforms on this machine, faults included.
 
@@ -45,38 +60,53 @@ def sandbox(
       frontdesk sandbox --check
       frontdesk sandbox --check --only whatsapp --only duplicate
     """
-    from bot.cli.port import require_free
+    from bot.cli.port import any_free, require_free
     from bot.sandbox import against, example, server
-    from bot.sandbox.conformance.variants import with_variants
 
     if print_config:
-        click.echo(example.toml(f"http://{host}:{port}"), nl=False)
+        click.echo(example.toml(url or f"http://{host}:{port}"), nl=False)
         return
-    port = port or _any_port()
+    port = port or any_free(0)
     require_free(host, port)
-    address = f"http://{host}:{port}"
+    address, bot = _address(url, "--url") or f"http://{host}:{port}", _address(bot, "--bot")
     channels = _channels(config) if config else example.config(address)["channels"]
-    if check and not config and not bot:
-        channels = with_variants(channels)
-    if check:
-        raise SystemExit(_check(channels, host, port, bot, frozenset(only)))
-    for stray in against.strays(channels, address):
-        click.echo(f"The bot would call elsewhere; set {stray}", err=True)
+    if check and not bot:
+        raise SystemExit(_check_ours(channels if config else _with_variants(channels), host, port, only))
     played = against.platforms(channels, bot or OWN_BOT)
-    raise SystemExit(server.serve(port, bot_url=bot or OWN_BOT, host=host, platforms=played))
+    against.give_ports(channels, played, address)
+    if config:
+        _require_led_here(against.strays(channels, address, played))
+    if check:
+        choice = _choice(channels, only)
+        _require_bot(bot)
+        with server.Sandbox(bot, played, public_url=address).at(host, port):
+            raise SystemExit(_table(played, choice, own_model=False))
+    raise SystemExit(server.serve(port, bot_url=bot or OWN_BOT, host=host, platforms=played, public_url=address))
 
 
-def _any_port() -> int:
-    from bot.sandbox.conformance.own_bot import free_port
+def _address(given: str, option: str) -> str:
+    """Without a slash at the end; "" if there is none."""
+    from urllib.parse import urlsplit
 
-    return free_port()
+    if given and (urlsplit(given).scheme not in NAMES or not urlsplit(given).hostname):
+        raise click.BadParameter("an address begins with http:// or https://", param_hint=option)
+    return given.rstrip("/")
+
+
+def _with_variants(channels: Mapping[str, Any]) -> Mapping[str, Any]:
+    from bot.sandbox.conformance.variants import with_variants
+
+    return with_variants(channels)
 
 
 def _channels(config: Path) -> dict[str, dict[str, Any]]:
     """The configuration's channels as plain tables, secrets resolved: they stay in this process."""
     from bot.wiring import read_config
 
-    return {name: _plain(settings.model_dump()) for name, settings in read_config(config).channels.items()}
+    found = {name: _plain(settings.model_dump()) for name, settings in read_config(config).channels.items()}
+    if not found:
+        raise Unavailable(f"{config} has no channels; `frontdesk sandbox --print-config` shows some")
+    return found
 
 
 def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,36 +123,64 @@ def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _check(channels: Mapping[str, Any], host: str, port: int, bot: str, only: frozenset[str]) -> int:
-    from bot.sandbox import against
-    from bot.sandbox.conformance.own_bot import NotReady, free_port, own_bot
-    from bot.sandbox.server import Sandbox
-
-    if bot:
-        with Sandbox(bot, against.platforms(channels, bot)).at(host, port) as stage:
-            return _table(stage.platforms, only, own_model=False)
-    own = free_port()
-    address = f"http://127.0.0.1:{own}"
-    with tempfile.TemporaryDirectory(prefix="frontdesk-") as folder:
-        platforms = against.platforms(channels, address)
-        with Sandbox(address, platforms).at(host, port) as stage:
-            here = against.led_here(channels, stage.url, platforms)
-            try:
-                with own_bot(here, Path(folder), port=own):
-                    return _table(stage.platforms, only, own_model=True)
-            except NotReady as error:
-                click.echo(f"The bot did not come up. The end of its log:\n{error}", err=True)
-                return UNAVAILABLE
+def _require_led_here(strays: Sequence[str]) -> None:
+    """A bot that is asked here and answers elsewhere may write to real people."""
+    if strays:
+        lines = "".join(f"\n  {stray}" for stray in strays)
+        raise Unavailable(f"the bot would call elsewhere than this sandbox; set, and start it again:{lines}")
 
 
-def _table(platforms: Mapping[str, Any], only: frozenset[str], *, own_model: bool) -> int:
-    from bot.sandbox.conformance.run import Choice, line, run
+def _require_bot(bot: str) -> None:
+    """Something listens at the bot's address."""
+    import socket
+    from urllib.parse import urlsplit
 
-    names = only & set(platforms)
-    wrong = 0
+    parts = urlsplit(bot)
+    place = (parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme])
+    try:
+        socket.create_connection(place, timeout=5).close()
+    except OSError as error:
+        raise Unavailable(f"no bot answers at {bot}: {error.strerror or error}") from None
+
+
+def _choice(channels: Mapping[str, Any], only: Sequence[str]) -> "Choice":
+    """Which of *only* are channels, and which journeys."""
+    from bot.sandbox.conformance.journeys import names
+    from bot.sandbox.conformance.run import Choice
+
+    wanted = frozenset(only)
+    known = wanted & frozenset(channels)
+    journeys = wanted - known
+    for name in sorted(journeys - names()):
+        if not name.startswith("fault:"):
+            known_journeys = ", ".join((*sorted(names()), "fault:…"))
+            told = f"{name} is no channel ({', '.join(channels)}) and no journey ({known_journeys})"
+            raise click.BadParameter(told, param_hint="--only")
+    return Choice(channels=known, names=journeys)
+
+
+def _check_ours(channels: Mapping[str, Any], host: str, port: int, only: Sequence[str]) -> int:
+    from bot.sandbox.conformance.own_bot import NotReady, played
+
+    choice = _choice(channels, only)
+    wanted = {name: table for name, table in channels.items() if name in (choice.channels or channels)}
+    try:
+        with played(wanted, host=host, port=port) as platforms:
+            return _table(platforms, choice, own_model=True)
+    except NotReady as error:
+        click.echo(f"The bot did not come up. The end of its log:\n{error}", err=True)
+        return UNAVAILABLE
+
+
+def _table(platforms: Mapping[str, Any], choice: "Choice", *, own_model: bool) -> int:
+    from bot.sandbox.conformance.run import line, run
+
+    ran = wrong = 0
     width = max(map(len, platforms), default=0)
-    for seen in run(platforms, Choice(channels=frozenset(names), names=only - names), own_model=own_model):
-        wrong += bool(seen.wrong)
+    for seen in run(platforms, choice, own_model=own_model):
+        ran, wrong = ran + 1, wrong + bool(seen.wrong)
         click.echo(line(seen, width))
-    click.echo(f"\n{wrong} of the journeys failed." if wrong else "\nEvery journey went well.")
-    return FAILED if wrong else 0
+    if not ran:
+        raise Unavailable("no such journey on these channels")
+    click.echo(f"\n{wrong} of {ran} journeys failed." if wrong else f"\n{ran} journeys, and every one went well.")
+    return FAILED if wrong else OK

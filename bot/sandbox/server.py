@@ -48,13 +48,19 @@ class Sandbox:
     """The platforms and the example shop behind one address. `platforms` maps their names to them."""
 
     def __init__(
-        self, bot_url: str = "http://127.0.0.1:8080", platforms: Mapping[str, Platform[Any]] | None = None
+        self,
+        bot_url: str = "http://127.0.0.1:8080",
+        platforms: Mapping[str, Platform[Any]] | None = None,
+        *,
+        public_url: str = "",
     ) -> None:
         """*bot_url*: where the bot serves /webhooks/<platform>. *platforms* by name, each under its name; None: one
-        of each kind, as in the example configuration."""
+        of each kind, as in the example configuration. *public_url*: how the bot reaches the sandbox, if not by the
+        address that it listens on; the platforms' links to files and answers begin with it."""
         if platforms is None:
             platforms = against.platforms(example.config("")["channels"], bot_url)
         self.platforms = platforms
+        self._public_url = public_url.rstrip("/")
         for platform in platforms.values():
             platform.redelivers = True
             if isinstance(platform, WhatsAppPlatform):
@@ -66,7 +72,7 @@ class Sandbox:
     def start(self, port: int = 0, *, host: str = "127.0.0.1") -> None:
         self._server = Server(self.handle, host=host, port=port)
         for name, platform in self.platforms.items():
-            platform.live_at(f"{self.url}/{name}")
+            platform.live_at(f"{self._public_url or self.url}/{name}")
 
     @contextmanager
     def at(self, host: str, port: int) -> Iterator[Self]:
@@ -153,14 +159,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def serve(
-    port: int, *, bot_url: str, host: str = "127.0.0.1", platforms: Mapping[str, Platform[Any]] | None = None
+    port: int,
+    *,
+    bot_url: str,
+    host: str = "127.0.0.1",
+    platforms: Mapping[str, Platform[Any]] | None = None,
+    public_url: str = "",
 ) -> int:
     """Runs the sandbox in the main thread of a process until a signal. Returns the exit code 0."""
     stopping = threading.Event()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    sandbox = Sandbox(bot_url, platforms)
+    sandbox = Sandbox(bot_url, platforms, public_url=public_url)
     sandbox.start(port, host=host)
     sys.stdout.write(
         json.dumps({"action": "sandbox_ready", "url": sandbox.url, "page": f"{sandbox.url}/sandbox/"}) + "\n"

@@ -10,6 +10,7 @@ from typing import Any
 from bot.sandbox.conformance import everyday, trouble
 from bot.sandbox.conformance.stage import Stage
 from bot.sandbox.conformance.trouble import Run
+from bot.sandbox.dingtalk import DingTalkPlatform
 from bot.sandbox.simulator.mischief import Mischief
 from bot.sandbox.simulator.platform import Platform
 from bot.sandbox.telegram import TelegramPlatform
@@ -37,7 +38,9 @@ def _fetches_tokens(stage: Stage) -> bool:
 
 
 def _checks_addresses(stage: Stage) -> bool:
-    return _webhooks(stage) and hasattr(stage.platform, "verify")
+    """DingTalk checks the address of events, if there is one."""
+    lacks = isinstance(stage.platform, DingTalkPlatform) and not stage.platform.event_token
+    return _webhooks(stage) and hasattr(stage.platform, "verify") and not lacks
 
 
 def _comes_again(stage: Stage) -> bool:
@@ -61,6 +64,8 @@ class Journey:
     fits: Fits = _always
 
 
+CONNECTION = Journey(name="connection", runs=lambda stage: trouble.connected(stage.platform))
+"""Before all others, where a bot opens the connection itself."""
 EVERYDAY: Sequence[Journey] = (
     Journey(name="address", runs=everyday.address, fits=_checks_addresses),
     Journey(name="text", runs=everyday.text),
@@ -113,7 +118,7 @@ def journeys(stage: Stage) -> Sequence[Journey]:
 
 def names() -> frozenset[str]:
     """Every journey's name; those of the faults begin with `fault:`."""
-    return frozenset(each.name for each in (*EVERYDAY, *TROUBLE, *LAST))
+    return frozenset(each.name for each in (CONNECTION, *EVERYDAY, *TROUBLE, *LAST))
 
 
 def _faults(stage: Stage) -> Sequence[str]:

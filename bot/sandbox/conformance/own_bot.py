@@ -9,16 +9,20 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from bot.sandbox import against
 from bot.sandbox.conformance.stage import AT_LENGTH, SLOWLY
 from bot.sandbox.example import toml_of
 from bot.sandbox.model import ScriptedModelServer
 from bot.sandbox.model_parts import words
+from bot.sandbox.server import Sandbox
+from bot.sandbox.simulator.platform import Platform
 
 ANSWER = "We ship within two working days, and tell you the tracking number by e-mail."
 LONG = "我们会在两到四个工作日内发货，请放心。" * 110
@@ -40,6 +44,23 @@ def answer(body: dict[str, Any]) -> str:
 
 
 @contextmanager
+def played(
+    channels: Mapping[str, Mapping[str, Any]], *, host: str = "127.0.0.1", port: int = 0, code: str = ""
+) -> Iterator[Mapping[str, Platform[Any]]]:
+    """The platforms of *channels* at *host* and *port*, and a bot of our own before them, as long as the context
+    lasts. *code* as in `own_bot`, which this raises :class:`NotReady` of."""
+    own = free_port()
+    address = f"http://127.0.0.1:{own}"
+    platforms = against.platforms(channels, address)
+    with (
+        tempfile.TemporaryDirectory(prefix="frontdesk-") as folder,
+        Sandbox(address, platforms).at(host, port) as sandbox,
+        own_bot(against.led_here(channels, sandbox.url, platforms), Path(folder), port=own, code=code),
+    ):
+        yield platforms
+
+
+@contextmanager
 def own_bot(
     channels: Mapping[str, Mapping[str, Any]], folder: Path, *, port: int, code: str = ""
 ) -> Iterator[None]:
@@ -57,7 +78,8 @@ def own_bot(
         config.chmod(0o600)
         with (folder / "log").open("wb") as log, _started(["run"], config, log, code) as process:
             _wait(process, port, folder / "log")
-            with _started(["worker"], config, log, code):
+            with _started(["worker"], config, log, code) as second:
+                _wait_for_workers(second, folder / "log")
                 yield
 
 
@@ -100,4 +122,17 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
             time.sleep(0.2)
         finally:
             connection.close()
-    raise NotReady(log.read_text("utf-8", "replace")[-2000:])
+    raise NotReady(_end(log))
+
+
+def _wait_for_workers(second: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Until both have said so."""
+    ends = time.monotonic() + READY
+    while log.read_bytes().count(b'"worker_started"') < 2:
+        if time.monotonic() > ends or second.poll() is not None:
+            raise NotReady(_end(log))
+        time.sleep(0.1)
+
+
+def _end(log: Path) -> str:
+    return log.read_text("utf-8", "replace")[-2000:]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from bot.sandbox.conformance.journeys import Journey, journeys
-from bot.sandbox.conformance.stage import Failed, Stage
-from bot.sandbox.conformance.trouble import connected
+from bot.sandbox.conformance.journeys import CONNECTION, Journey, journeys
+from bot.sandbox.conformance.stage import BUSY, Failed, Stage
 from bot.sandbox.simulator.platform import Platform
 
 EXCUSED: Mapping[str, frozenset[str]] = {
@@ -19,9 +18,6 @@ EXCUSED: Mapping[str, frozenset[str]] = {
     "oversized": frozenset({"webhook_not_acknowledged"}),
 }
 """Red lines that a journey itself draws."""
-
-CONNECTION = Journey(name="connection", runs=lambda stage: connected(stage.platform))
-"""Before all others, where a bot opens the connection itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +87,12 @@ def _run(channel: str, journey: Journey, stage: Stage) -> Seen:
 def _breaches(journey: Journey, stage: Stage, before: int) -> Sequence[str]:
     """The platform's rules that were broken meanwhile, each once."""
     excused = EXCUSED.get(journey.name, frozenset())
-    fresh = [breach for breach in stage.platform.breaches[before:] if breach.rule not in excused]
+    busy = f"HTTP {BUSY}"  # a bot that stays so fails the journey itself
+    fresh = [
+        breach
+        for breach in stage.platform.breaches[before:]
+        if breach.rule not in excused and not breach.detail.endswith(busy)
+    ]
     return list(dict.fromkeys(f"{breach.rule} ({breach.detail})" for breach in fresh))
 
 

@@ -25,6 +25,7 @@ RECOVERED = timedelta(seconds=60)
 UNBLOCKED = timedelta(seconds=100)
 """Of a whole account: a bot that looks once a minute is polite."""
 CONNECTED = timedelta(seconds=30)
+BUSY = 503
 
 SLOWLY = "Think slowly:"
 AT_LENGTH = "请详细说明"
@@ -63,8 +64,12 @@ class Stage:
         return PEOPLE.get(self.platform.name, "customer{:06d}").format(next(self._customers))
 
     def say(self, text: str, user: str) -> str:
-        """Writes, and wants it acknowledged; the message's id."""
+        """Writes, and wants it acknowledged; the message's id. A bot may say once that it is busy (503): every
+        platform comes again then."""
         delivery = self.platform.say(text, user=user)
+        if delivery.status == BUSY and not self.by_socket:
+            time.sleep(1)
+            delivery = self.platform.redeliver(delivery.message_id)
         if delivery.status not in self.platform.success:
             raise Failed(f"not acknowledged: {delivery.error or f'HTTP {delivery.status}'}")
         if delivery.elapsed > ACK:

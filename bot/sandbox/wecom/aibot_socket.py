@@ -37,12 +37,13 @@ class Bot(Protocol):
 
 
 class Socket:
-    """*late*: how long an acknowledgement takes; *silent*: none comes."""
+    """*late*: how long an acknowledgement takes; *silent*: none comes. *port*: where it listens, 0: any."""
 
     def __init__(self, platform: Bot) -> None:
         self._platform = platform
         self.late = timedelta()
         self.silent = False
+        self.port = 0
         self.subscriptions = 0
         self._server: Server | None = None
         self._current: ServerConnection | None = None
@@ -62,7 +63,7 @@ class Socket:
         return self._current is not None
 
     def start(self) -> None:
-        self._server = serve(self._serve, "127.0.0.1", 0, ping_interval=None)
+        self._server = serve(self._serve, "127.0.0.1", self.port, ping_interval=None)
         threading.Thread(target=self._server.serve_forever, name="aibot-socket", daemon=True).start()
 
     def stop(self) -> None:
