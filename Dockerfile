@@ -1,7 +1,7 @@
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY . .
-RUN python -m venv /opt/frontdesk && /opt/frontdesk/bin/pip install --no-cache-dir .
+RUN python -m venv /opt/frontdesk && /opt/frontdesk/bin/pip install --no-cache-dir '.[stream]'
 
 FROM python:3.12-slim
 RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/frontdesk --shell /usr/sbin/nologin frontdesk

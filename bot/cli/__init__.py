@@ -35,7 +35,8 @@ EXIT_CODES = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.i
 @click.version_option(package_name="frontdesk", prog_name="frontdesk")
 @click.pass_context
 def frontdesk(context: click.Context, config: Path | None) -> None:
-    """A front desk for WhatsApp, WeCom, DingTalk, Feishu and Telegram, answered by your own model.
+    """A customer-service bot for WhatsApp, WeCom, WeChat customer service, DingTalk, Feishu and Telegram, with your
+    own model.
 
     \b
     Start here; nothing needs to be configured:
@@ -44,9 +45,11 @@ def frontdesk(context: click.Context, config: Path | None) -> None:
     \b
     Later, with a configuration:
       frontdesk check                             is everything reachable, and what to do if not
+      frontdesk sandbox --check                   does it stand what platforms do
       frontdesk run                               all in one
       frontdesk web    and    frontdesk worker    as processes of their own
       frontdesk connect                           beside them, for channels with a long connection
+      frontdesk deadletter list                   what could not be answered
     """
     default = Path("frontdesk.toml")
     context.obj = config or (default if default.is_file() else None)

@@ -14,8 +14,8 @@ from bot.cli.exits import FAILED
 def check(config: Path | None) -> None:
     """Ask everything an answer needs whether it works.
 
-    Redis, the model, each platform, the files: one line each, `ok` or `FAIL`, with the next step. Exit code 1 if
-    any fails.
+    Redis, the model, each platform, the files that the FAQ names: one line each, `ok` or `FAIL`, with the next
+    step. Blocked accounts and the month's counts are told, too. Exit code 1 if anything fails.
 
     \b
     Examples:

@@ -18,7 +18,8 @@ WITHIN = 10.0
 def connect(config: Path | None) -> None:
     """Hold the platforms' long connections.
 
-    For channels with a long connection instead of webhooks (mode = "stream" and the like); without any it waits.
+    For channels with a long connection instead of webhooks (DingTalk with mode = "stream", WeCom's AI bots with
+    mode = "websocket"); without any it waits.
     Start it twice for safety: one holds a channel's connection, the other stands by and takes over within seconds.
     SIGTERM ends it within 10 seconds.
 

@@ -26,7 +26,7 @@ def deadletter() -> None:
       frontdesk deadletter list
       frontdesk deadletter show 1763700000000-0
       frontdesk deadletter redrive 1763700000000-0
-      frontdesk deadletter redrive --reason model_down
+      frontdesk deadletter redrive --reason model_failed
     """
 
 
@@ -103,7 +103,7 @@ def redrive(config: Path | None, letter_ids: tuple[str, ...], reason: str, every
     \b
     Examples:
       frontdesk deadletter redrive 1763700000000-0 1763700000000-1
-      frontdesk deadletter redrive --reason model_down
+      frontdesk deadletter redrive --reason model_failed
       frontdesk deadletter redrive --all
     """
     if sum((bool(letter_ids), bool(reason), everything)) != 1:
