@@ -95,6 +95,7 @@ FAMILIES: dict[str, Rule] = {
 }
 """By the code's beginning, where no code of its own fits; the first that does."""
 
+WEBHOOKS_SPENT = "90030"
 ERRCODES: dict[str, Rule] = {
     "40001": TOKEN,
     "40014": TOKEN,
@@ -106,12 +107,14 @@ ERRCODES: dict[str, Rule] = {
     "90002": _retry("too many calls a second by all apps", SECOND),
     "90018": _retry("too many calls a second by this app", SECOND),
     "90020": QUOTA,
-    "90030": Rule(
+    WEBHOOKS_SPENT: Rule(
         action=Action.REROUTE,
         meaning="the month's webhook messages are used up",
         next_step="buy messages or wait for the first of the month",
     ),
     "300001": CLOSED,
+    "60011": SCOPE,
+    "60020": IP,
     "460101": TOO_LONG,
     "101002": TOO_LONG,
     "430101": give_up("a link was blocked", NEUTRAL),

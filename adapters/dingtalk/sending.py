@@ -1,6 +1,6 @@
 """The ways out, in their order: the card that is there, the session webhook while it is open, the OpenAPI."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from adapters.dingtalk.outbound import (
     api_body,
     api_link,
     api_text,
+    body_cost,
     numbered,
     webhook_body,
     webhook_link,
@@ -20,18 +21,24 @@ from adapters.dingtalk.outbound import (
 from adapters.dingtalk.paces import PACES
 from adapters.dingtalk.quota import WEBHOOK_MESSAGES
 from adapters.dingtalk.route import Route
+from adapters.dingtalk.rules import WEBHOOKS_SPENT
 from adapters.dingtalk.settings import DingTalkSettings
 from adapters.dingtalk.uploads import Uploaded, Uploads, message_of
 from adapters.dingtalk.verdict import refusal
 from adapters.dingtalk.webhook import Webhooks
 from adapters.dingtalk.wire import Wire
+from adapters.http import MaybeSent, NotSent
 from adapters.patience import Patience
 from adapters.payload import Json, at, text
+from adapters.text import Limit, split
+from adapters.tokens import NoToken
 from adapters.values import Action, Attachment, Delivered, Outcome, Part, Refused, Reply, Unknown
 
 ONE_TO_ONE = "/v1.0/robot/oToMessages/batchSend"
 TO_GROUP = "/v1.0/robot/groupMessages/send"
 _JSON = {"content-type": "application/json; charset=utf-8"}
+SHORTEST = 500
+"""Characters. What is refused as too long though it is shorter is not cut again."""
 GUEST = Refused(
     reason="the session webhook is closed, and DingTalk names no staff id of this guest: answer by hand",
     action=Action.WINDOW,
@@ -89,13 +96,40 @@ class Sender:
                 if isinstance(outcome, Delivered) or retried(outcome):
                     return asked_again(outcome)
             part = replace(part, text=numbered(part.text, part.choices))
-        mention = route.staff if route.group and index == 0 else ""
-        return self._either(route, webhook_body(part.text, mention=mention), api_text(part.text))
+        return self._text(route, part.text, route.staff if route.group and index == 0 else "")
+
+    def _text(self, route: Route, words: str, mention: str) -> Outcome:
+        """In two messages if DingTalk finds one too long, whose real limits may be others than the documented."""
+        outcome = self._either(route, webhook_body(words, mention=mention), api_text(words))
+        too_long = isinstance(outcome, Refused) and outcome.action is Action.SPLIT
+        if not too_long or len(words) < 2 * SHORTEST:
+            return outcome
+        first, *others = split(words, Limit(size=body_cost(words) * 2 // 3, measure=body_cost))
+        outcome = self._text(route, first, mention)
+        return self._text_after(route, others) if isinstance(outcome, Delivered) else outcome
+
+    def _text_after(self, route: Route, pieces: Sequence[str]) -> Outcome:
+        """The rest of a text whose beginning is out: whatever stops it, the beginning is not to be said again."""
+        outcome: Outcome = Delivered()
+        for piece in pieces:
+            try:
+                outcome = self._text(route, piece, "")
+            except (NoToken, NotSent, MaybeSent) as error:
+                outcome = Unknown(reason=type(error).__name__)
+            if not isinstance(outcome, Delivered):
+                reason = f"only the beginning of a long answer was sent: {outcome.reason}"
+                return Refused(reason=reason, action=Action.GIVE_UP)
+        return outcome
 
     def _either(self, route: Route, body: bytes, message: tuple[str, Mapping[str, str]]) -> Outcome:
-        """By the webhook if it is open; by the OpenAPI if it is not, or turns out to be closed."""
+        """By the webhook if it is open; by the OpenAPI if it is not, or turns out to be closed. Where that cannot
+        reach the customer either, a spent quota is the operator's to mend."""
         outcome = self._by_webhook(route, body)
-        return self._by_api(route, message) if outcome is None or _closed(outcome) else outcome
+        if outcome is not None and not _closed(outcome):
+            return outcome
+        if isinstance(outcome, Refused) and outcome.code == WEBHOOKS_SPENT and not route.by_api:
+            return replace(outcome, action=Action.ALERT)
+        return self._by_api(route, message)
 
     def _by_webhook(self, route: Route, body: bytes) -> Outcome | None:
         """None if there is no open webhook. The address is looked at again: the route was stored meanwhile. An

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.values import Action, Delivered, Message, Part, Reply, Unknown, reply_key
+from adapters.values import Action, Delivered, Message, Part, Refused, Reply, Unknown, reply_key
 from tests.adapters import dingtalk_kit as kit
 from tests.adapters.dingtalk_desk import Desk, saying
 from tests.fakes import Answer, Call, RecordingServer, html_answer, json_answer
@@ -248,6 +248,47 @@ def test_a_success_ends_the_count_of_refusals(desk: Desk) -> None:
         desk.server.faults.append(kit.api_error("system.busy", status=500))
         assert desk.refused(kit.body()).retry_after == 2 * SECOND
         assert isinstance(desk.send(kit.body()), Delivered)
+
+
+LONG = "".join(f"第{number}句话说得很长很长很长很长。" for number in range(150))
+
+
+@pytest.mark.parametrize("answer", [kit.old_error(460101), kit.old_error("101002")])
+def test_what_the_webhook_finds_too_long_goes_out_in_pieces(desk: Desk, answer: Answer) -> None:
+    desk.server.faults.append(answer)
+    assert isinstance(desk.send(desk.with_session(), LONG), Delivered)
+    whole, *pieces = [kit.shown(call) for call in desk.sends()]
+    assert whole == "".join(pieces) == LONG
+    assert len(pieces) == 2
+
+
+def test_what_the_openapi_finds_too_long_goes_out_in_pieces(desk: Desk) -> None:
+    desk.server.faults.append(kit.api_error("invalidParameter.msgParam.tooLong"))
+    assert isinstance(desk.send(kit.body(), LONG), Delivered)
+    assert "".join(kit.shown(call) for call in desk.sends()[1:]) == LONG
+
+
+def test_what_is_always_too_long_is_not_cut_for_ever(desk: Desk) -> None:
+    desk.server.faults.extend([kit.old_error(460101)] * 50)
+    outcome = desk.send(desk.with_session(), LONG)
+    assert isinstance(outcome, Refused)
+    assert outcome.action is Action.SPLIT
+    assert len(desk.sends()) < 8
+
+
+@pytest.mark.parametrize("fault", [kit.old_error(-1), Answer(cut=True), Answer(status=504)])
+def test_the_beginning_of_a_long_answer_is_never_said_again(desk: Desk, fault: Answer) -> None:
+    desk.server.faults.extend([kit.old_error(460101), json_answer(kit.GOOD[kit.SESSION]), fault])
+    outcome = desk.send(desk.with_session(), LONG)
+    assert isinstance(outcome, Refused)
+    assert outcome.action is Action.GIVE_UP
+    assert "only the beginning" in outcome.reason
+
+
+def test_a_spent_quota_of_webhooks_is_told_where_no_other_way_leads_to_a_guest(desk: Desk) -> None:
+    desk.server.faults.append(kit.old_error(90030))
+    refused = desk.refused(desk.with_session(senderStaffId=None))
+    assert (refused.action, refused.code) == (Action.ALERT, "90030")
 
 
 def test_a_missing_permission_is_named(desk: Desk) -> None:
