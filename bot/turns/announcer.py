@@ -16,6 +16,7 @@ from adapters.http import MaybeSent, NotSent
 from adapters.values import Message
 from bot import metrics
 from bot.logs import log
+from bot.turns.threads import Threads
 
 LONGEST = timedelta(minutes=3)
 """Nobody is told for longer that an answer is being written."""
@@ -40,6 +41,7 @@ class Announcer:
 
     def __init__(self, *, at_once: int = 32) -> None:
         self._slots = threading.BoundedSemaphore(at_once)
+        self._threads = Threads("announce")
         self._numbers = itertools.count()
         self._waiting: list[_Sign] = []
         self._changed = threading.Condition()
@@ -99,7 +101,7 @@ class Announcer:
 
     def _say(self, channel: str, words: Callable[[], None], over: threading.Event | None = None) -> None:
         if self._slots.acquire(blocking=False):
-            threading.Thread(target=self._run, args=(channel, words, over), name="announce", daemon=True).start()
+            self._threads.run(partial(self._run, channel, words, over))
 
     def _run(self, channel: str, words: Callable[[], None], over: threading.Event | None) -> None:
         try:

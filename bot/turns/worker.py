@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from bot import metrics
 from bot.logs import log, log_crash
 from bot.outage import Outage
+from bot.turns.threads import Threads
 from sessions.errors import LeaseLost, StoreDown
 from sessions.inbox import Inbox, Lease, Ticket, Turn
 
@@ -39,6 +41,7 @@ class Worker:
         self._run_turn = run_turn
         self._rules = rules
         self._outage = Outage()
+        self._threads = Threads("turn")
         self._running: dict[Ticket, Lease | None] = {}
         self._guard = threading.Lock()
         self._idle = threading.Condition(self._guard)
@@ -81,8 +84,7 @@ class Worker:
     def _start(self, ticket: Ticket) -> None:
         with self._guard:
             self._running[ticket] = None
-            metrics.turns_running.set(len(self._running))
-        threading.Thread(target=self._turn, args=(ticket,), name="turn", daemon=True).start()
+        self._threads.run(partial(self._turn, ticket))
 
     # One turn
 
@@ -105,7 +107,6 @@ class Worker:
             metrics.turn_seconds.observe(time.monotonic() - started)
             with self._idle:
                 del self._running[ticket]
-                metrics.turns_running.set(len(self._running))
                 self._idle.notify_all()
 
     # Beside the turns
@@ -132,6 +133,7 @@ class Worker:
         return self._rules.heartbeat
 
     def _waker(self) -> timedelta:
+        metrics.turns_running.set(len(self._running))  # here, and not at each turn's beginning and end
         return min(self._inbox.wake(), timedelta(seconds=0.2))
 
     def _leases(self) -> list[Lease]:
