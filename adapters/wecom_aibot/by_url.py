@@ -176,6 +176,8 @@ class UrlMode:
 
     def _load(self, reply: Reply, load: Load, *, again: bool) -> Outcome:
         if load.number == 0:
+            if again and self._may_be_below(reply, load):
+                return self._below(reply, load, again=True)
             return self._by_stream(reply, load) or self._below(reply, load, again=again)
         if load.number == 1 and self._finished_by(reply):
             return self._late(reply, load, again=again)
@@ -214,6 +216,10 @@ class UrlMode:
         last = datetime.fromisoformat(asked.text) if asked else growing.opened_at
         recently = now - last < ASKED_WITHIN or not reply.route.get("response_url")
         return recently and now - growing.opened_at < POLLED_FOR
+
+    def _may_be_below(self, reply: Reply, load: Load) -> bool:
+        used = self._response_url.may_have_arrived(reply, reply.part_key(load.first))
+        return used and not self._finished_by(reply)
 
     def _below(self, reply: Reply, load: Load, *, again: bool) -> Outcome:
         """As a message of its own. The stream is ended once that has arrived, so that a callback that comes again

@@ -38,6 +38,11 @@ class ResponseUrl:
             return Refused(reason=reason, action=Action.GIVE_UP, code=outcome.code)
         return outcome
 
+    def may_have_arrived(self, reply: Reply, key: str) -> bool:
+        """Whether *key* was sent to the address before, whatever came of it."""
+        used = self._services.growth.read(self._names.used(reply.route.get("response_url", "")))
+        return used is not None and used.text == key
+
     def _unusable(self, url: str, reply: Reply, key: str) -> Refused | None:
         if not url:
             reason = f"the customer's message came without a response_url, and its stream is over: {_WRITE}"

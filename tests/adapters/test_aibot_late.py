@@ -117,7 +117,21 @@ def test_a_stream_that_is_asked_for_again_is_answered_into_where_the_address_fai
     assert desk.see(stream["id"])["finish"] is False
     assert isinstance(desk.bot.send(reply, 0), Delivered)
     assert desk.see(stream["id"])["content"] == "Until six."
+    assert isinstance(desk.bot.send(reply, 0, again=True), Delivered)  # whose record got lost
     assert len(said_late(server)) == 1  # the refused one
+
+
+def test_what_may_have_arrived_by_the_address_is_not_shown_in_the_stream_too(server: RecordingServer) -> None:
+    desk = at_home(Desk(), server)
+    message, stream = desk.say("hello")
+    desk.clock.pass_(seconds=25)
+    server.faults.append(Answer(cut=True))
+    reply = reply_to(with_url(message, server))
+    assert isinstance(desk.bot.send(reply, 0), Unknown)
+    assert desk.see(stream["id"])["finish"] is False
+    assert isinstance(desk.bot.send(reply, 0, again=True), Delivered)
+    assert desk.see(stream["id"])["content"] == "Answered below"
+    assert len(said_late(server)) == 2
 
 
 def test_a_stream_that_nobody_asks_for_is_hoped_for_where_there_is_no_other_way() -> None:
