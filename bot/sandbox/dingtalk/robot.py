@@ -17,6 +17,7 @@ from bot.sandbox.dingtalk.media import Media
 from bot.sandbox.dingtalk.quotas import Quotas
 from bot.sandbox.dingtalk.sends import Sends
 from bot.sandbox.dingtalk.tokens import Tokens
+from bot.sandbox.simulator import frames
 from bot.sandbox.simulator.courier import Heard
 from bot.sandbox.simulator.envelope import Envelope
 from bot.sandbox.simulator.journal import EMPTY, Delivery, Said
@@ -206,13 +207,12 @@ class Robot(Platform[dict[str, Any]]):
         heard = waiting is not None and waiting.answered.wait(self.patience.total_seconds())
         answer = str(waiting.answer or "").encode() if waiting else b""
         error = "" if heard else "nobody is connected" if waiting is None else "timeout"
-        return Delivery(
-            status=200 if heard else 0,
-            body=answer,
-            elapsed=self.clock.now() - began,
-            message_id=message_id,
-            error=error,
+        what = {gateway.ROBOT: "message", gateway.CARD: "card"}.get(topic, "event")
+        took = self.clock.now() - began
+        self.journal.add(
+            frames.to_bot(what, message_id, topic, data, at=began, took=took, answer=answer, error=error)
         )
+        return Delivery(status=200 if heard else 0, body=answer, elapsed=took, message_id=message_id, error=error)
 
     def redeliver(self, message_id: str) -> Delivery:
         if not self.streams:

@@ -58,6 +58,7 @@ export const EN = {
   what_message: 'signed webhook', what_encrypted: 'encrypted webhook', what_status: 'status webhook', what_check: 'URL check', what_card: 'card tapped',
   what_event: 'event', what_notice: 'notice: there is mail', what_enter_chat: 'event: chat opened', what_feedback_event: 'event: feedback', what_template_card_event: 'event: card tapped',
   status_sent: 'sent', status_delivered: 'delivered', status_read: 'read', status_played: 'played', status_failed: 'failed',
+  what_frame: 'message by the long connection', call_aibot_subscribe: 'subscribe', call_aibot_respond_msg: 'answer', call_aibot_respond_welcome_msg: 'welcome', call_aibot_respond_update_msg: 'update a card', call_aibot_send_msg: 'send message',
   what_poll: 'asks how the answer stands', what_mischief: 'webhook with mischief', again: 'delivery {0}', times: '{0} times',
   call_send: 'send message', call_send_group: 'send to group', call_session: 'reply by session webhook', call_read: 'read receipt and typing',
   call_token: 'get access token', call_number: 'number details', call_typing: 'typing', call_upload: 'upload a file', call_download: 'download a file',

@@ -1,6 +1,6 @@
 // What the journal told so far about one platform. Everything on the page is drawn from this.
 
-const FOLDED = new Set(['poll', 'status', 'card_stream']); // many of the same, one behind the other
+const FOLDED = new Set(['poll', 'status', 'card_stream', 'aibot_respond_msg']); // many of the same, one behind the other
 const NOT_A_MESSAGE = new Set(['status', 'poll', 'check', 'card']);
 let count = 0; // entries ever taken: each keeps its number for life
 

@@ -6,7 +6,7 @@ import { inside } from './inside.js';
 import { reasonSentence, ruleSentence } from './rules.js';
 import { currentLanguage, known, text } from './texts.js';
 
-const MINOR = new Set(['status', 'poll', 'card_stream', 'token', 'read', 'typing']);
+const MINOR = new Set(['status', 'poll', 'card_stream', 'aibot_respond_msg', 'token', 'read', 'typing']);
 
 export function drawFigures(figures, breaches) {
   find('figure-ack').textContent = figures.ack === undefined ? '–' : duration(figures.ack);
@@ -73,6 +73,7 @@ function remarks(entry) {
 
 function label(entry) {
   if (entry.kind === 'call') return known(`call_${entry.endpoint}`) ? text(`call_${entry.endpoint}`) : entry.endpoint;
+  if (entry.what === 'message' && entry.method === 'FRAME') return text('what_frame');
   if (entry.what === 'message' && entry.clear) return text('what_encrypted');
   return `${known(`what_${entry.what}`) ? text(`what_${entry.what}`) : `${text('what_event')} · ${entry.what}`}${statusWord(entry)}`;
 }
@@ -90,7 +91,7 @@ function kindWord(entry, story) {
 
 function badges(entry, crowd) {
   const all = [];
-  if (entry.kind === 'webhook') all.push(make('span.seal', [icon('seal', 13)], { title: text('signature') }));
+  if (entry.kind === 'webhook' && entry.method !== 'FRAME') all.push(make('span.seal', [icon('seal', 13)], { title: text('signature') }));
   if (crowd.length > 1) all.push(make('span.again', `×${crowd.length}`, { title: text('times', crowd.length) }));
   if (entry.attempt > 1) all.push(make('span.again', text('again', entry.attempt)));
   return all;

@@ -58,6 +58,7 @@ export const ZH = {
   what_message: '带签名的回调', what_encrypted: '加密回调', what_status: '状态回调', what_check: 'URL 校验', what_card: '卡片点击',
   what_event: '事件', what_notice: '通知：有新消息', what_enter_chat: '事件：进入会话', what_feedback_event: '事件：反馈', what_template_card_event: '事件：卡片点击',
   status_sent: '已发出', status_delivered: '已送达', status_read: '已读', status_played: '已播放', status_failed: '失败',
+  what_frame: '长连接消息', call_aibot_subscribe: '订阅', call_aibot_respond_msg: '回答', call_aibot_respond_welcome_msg: '欢迎语', call_aibot_respond_update_msg: '更新卡片', call_aibot_send_msg: '发送消息',
   what_poll: '询问回答进展', what_mischief: '被捣乱的回调', again: '第 {0} 次投递', times: '{0} 次',
   call_send: '发送消息', call_send_group: '发送到群', call_session: '会话 Webhook 回复', call_read: '已读与正在输入',
   call_token: '获取 access token', call_number: '号码信息', call_typing: '正在输入', call_upload: '上传文件', call_download: '下载文件',

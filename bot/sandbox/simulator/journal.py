@@ -35,8 +35,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A request to the bot and its answer. *clear* is what an encrypted body holds. *status* 0: no answer,
-    *error* says why. *what* is message, status or check; *attempt* counts from 1."""
+    """A request to the bot and its answer, or a frame of a long connection (*method* FRAME). *clear* is what an
+    encrypted body holds. *status* 0: no answer, *error* says why. *what* is message, status or check; *attempt*
+    counts from 1."""
 
     what: str
     message_id: str
@@ -55,9 +56,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request of the bot and our answer. *endpoint* is the fault name (send, token, ...); *status* 0: the
-    connection was cut. *reason* says why it was refused; *remarks* are breaches that the platform lets pass
-    silently but that a customer would notice (a cut text, a swallowed duplicate)."""
+    """A request of the bot and our answer, or its frame (*method* FRAME). *endpoint* is the fault name (send,
+    token, ...); *status* 0: the connection was cut. *reason* says why it was refused; *remarks* are breaches that
+    the platform lets pass silently but that a customer would notice (a cut text, a swallowed duplicate)."""
 
     method: str
     path: str

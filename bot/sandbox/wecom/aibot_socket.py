@@ -4,21 +4,27 @@ import json
 import secrets
 import threading
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
+from bot.sandbox.simulator import frames
 from bot.sandbox.simulator.clock import Clock
 from bot.sandbox.simulator.journal import Delivery, Journal, SentMessage
 from bot.sandbox.simulator.limits import Bucket
+from bot.sandbox.simulator.media import Shelf
 from bot.sandbox.simulator.platform import member
 from bot.sandbox.wecom import aibot_messages as messages
 from bot.sandbox.wecom.aibot_interaction import Interaction
+from bot.sandbox.wecom.aibot_uploads import Uploads
 from bot.sandbox.wecom.errors import errcode, ok
 
 STREAM_LIFE = timedelta(minutes=6)
+PING_WITHIN = timedelta(seconds=90)
+"""The bot pings every 30 seconds; a connection without a word for so long is closed."""
 Answered = dict[str, Any]
 
 
@@ -30,6 +36,7 @@ class Bot(Protocol):
     limits: bool
     clock: Clock
     journal: Journal
+    shelf: Shelf
 
     def breach(self, rule: str, detail: str) -> None: ...
 
@@ -44,6 +51,9 @@ class Socket:
         self.late = timedelta()
         self.silent = False
         self.port = 0
+        self.ping_within = PING_WITHIN
+        self._uploads = Uploads(platform.shelf, platform.clock.now, platform.breach)
+        self._subscribed = Bucket(10, timedelta(seconds=6))
         self.subscriptions = 0
         self._server: Server | None = None
         self._current: ServerConnection | None = None
@@ -87,20 +97,39 @@ class Socket:
             status=0, body=b"", elapsed=timedelta(), message_id=interaction.message_id, error="nobody is connected"
         )
         if current is None:
-            return lost
+            return self._told(cmd, body, lost)
         req_id = secrets.token_hex(12)
         self._asked[req_id] = interaction
+        self._told(cmd, body, replace(lost, status=200, error=""))
         try:
             current.send(json.dumps({"cmd": cmd, "headers": {"req_id": req_id}, "body": dict(body)}))
         except ConnectionClosed:
             return lost
         return Delivery(status=200, body=b"", elapsed=timedelta(), message_id=interaction.message_id)
 
+    def _told(self, cmd: str, body: Mapping[str, Any], delivery: Delivery) -> Delivery:
+        what = "message" if cmd == "aibot_msg_callback" else str(member(body, "event", "eventtype") or "event")
+        at, took = self._platform.clock.now(), timedelta()
+        told = frames.to_bot(
+            what, delivery.message_id, cmd, body, at=at, took=took, answer=b"", error=delivery.error
+        )
+        self._platform.journal.add(told)
+        return delivery
+
+    def _heard(self, frame: Any, answer: Answered, at: datetime) -> None:
+        """A heartbeat is no news."""
+        cmd = str(member(frame, "cmd"))
+        if cmd == "ping":
+            return
+        reason = f"{answer['errcode']}: {answer['errmsg']}" if answer["errcode"] else ""
+        took = self._platform.clock.now() - at
+        self._platform.journal.add(frames.of_bot(cmd, frame, answer, at=at, took=took, reason=reason))
+
     def _serve(self, connection: ServerConnection) -> None:
         subscribed = False
         try:
             for received in connection:
-                frame = json.loads(received)
+                frame, at = json.loads(received), self._platform.clock.now()
                 cmd = member(frame, "cmd")
                 if cmd == "aibot_subscribe":
                     answer = self._subscribe(connection, member(frame, "body"))
@@ -109,6 +138,7 @@ class Socket:
                     answer = errcode(846609, "not subscribed")
                 else:
                     answer = self._answer(str(cmd), frame)
+                self._heard(frame, answer, at)
                 self._acknowledge(connection, frame, answer)
         except ConnectionClosed:
             return
@@ -128,6 +158,8 @@ class Socket:
         """A newer connection replaces the older one, which is told, and closed (§4.7)."""
         if (member(body, "bot_id"), member(body, "secret")) != (self._platform.bot_id, self._platform.secret):
             return errcode(40001, "invalid credential")
+        if self._platform.limits and not self._subscribed.take(self._platform.clock.now()):
+            return errcode(45009, "api freq out of limit")
         self.subscriptions += 1
         with self._guard:
             former, self._current = self._current, connection
@@ -147,6 +179,8 @@ class Socket:
             return ok()
         if cmd == "aibot_send_msg":
             return self._pushed(body)
+        if (uploaded := self._uploads.answer(cmd, body)) is not None:
+            return uploaded
         interaction = self._asked.get(req_id)
         if interaction is None:
             return errcode(846605, "invalid req_id")
