@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 from adapters.payload import Json, at, objects, text
 from adapters.values import LONGEST_ID, ControlEvent, ConversationId, Event, Media, Message
+from adapters.wecom.inbound import seconds
 from adapters.wecom_aibot.cards import tapped
 
 POLL = "stream"
 """The `msgtype` with which the platform asks for the rest of an answer: no message, and never in the inbox."""
 KNOWN_EVENTS = frozenset(("enter_chat", "template_card_event", "feedback_event", "disconnected_event"))
 _FIRST_MENTION = re.compile(r"^\s*@\S+\s*")
-_SECONDS = re.compile(r"[0-9]{1,11}")
 _RATED = {"1": "accurate", "2": "inaccurate", "3": "withdrawn"}
 _LONGEST_DETAIL = 256
 _KINDS = {"image": "image", "file": "file", "video": "video"}
@@ -76,7 +76,7 @@ class Inbound:
 
     def _event(self, body: Json, conversation: ConversationId | None, received_at: datetime, req_id: str) -> Event:
         name = text(body, "event", "eventtype")
-        at_ = _time(text(body, "create_time"), received_at)
+        at_ = seconds(text(body, "create_time"), received_at)
         if name == "template_card_event" and conversation and _usable(text(body, "msgid")):
             said = tapped(at(body, "event", name))
             if said:
@@ -121,10 +121,6 @@ def _in_group(body: Json) -> bool:
 
 def _usable(identity: str) -> bool:
     return 0 < len(identity) <= LONGEST_ID
-
-
-def _time(seconds: str, otherwise: datetime) -> datetime:
-    return datetime.fromtimestamp(int(seconds), UTC) if _SECONDS.fullmatch(seconds) else otherwise
 
 
 def _rating(event: Json) -> Mapping[str, str]:

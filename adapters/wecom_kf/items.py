@@ -4,16 +4,15 @@ Only what a customer wrote (origin 3) becomes a message. What a servicer wrote (
 conversation; what the API sent is not among the items at all.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from adapters.payload import Json, at, objects, text
 from adapters.values import LONGEST_ID, Control, ControlEvent, ConversationId, Event, Media, Message
+from adapters.wecom.inbound import seconds
 from adapters.wecom_kf.events import control, sent_badly
 
 CUSTOMER, SYSTEM, SERVICER = "3", "4", "5"
-_SECONDS = re.compile(r"[0-9]{1,11}")
 Read = tuple[str, tuple[Media, ...]]
 
 
@@ -66,8 +65,7 @@ class Items:
 
 
 def when(item: Json, otherwise: datetime) -> datetime:
-    seconds = text(item, "send_time")
-    return datetime.fromtimestamp(int(seconds), UTC) if _SECONDS.fullmatch(seconds) else otherwise
+    return seconds(text(item, "send_time"), otherwise)
 
 
 def read(kind: str, body: Json) -> Read:
