@@ -20,6 +20,7 @@ from bot.turns.endings import Endings, stored
 from bot.turns.growing import growing
 from bot.turns.hearing import unheard
 from bot.turns.pull import Puller, is_notice
+from bot.turns.quoting import with_quote
 from bot.turns.reminders import is_reminder
 from bot.turns.rules import TurnRules
 from bot.turns.shaping import shaped, window_closed
@@ -70,7 +71,7 @@ class TurnEngine:
         elif self._puller is not None and is_notice(turn.messages[0]):
             self._puller.run(turn, channel)
         elif turn.paused and not self._human_is_gone(turn, channel):
-            self._leave_to_the_human(turn)
+            self._leave_to_the_human(turn, channel)
         elif turn.stored is not None:
             self._deliver(turn, channel, turn.stored, committed_now=False)
         else:
@@ -92,7 +93,7 @@ class TurnEngine:
         try:
             reply = self._answered(turn, channel)
         except HumanOwns:
-            self._leave_to_the_human(turn)
+            self._leave_to_the_human(turn, channel)
             return
         self._deliver(turn, channel, reply, committed_now=True)
 
@@ -107,7 +108,7 @@ class TurnEngine:
         log("human_gone", conversation=turn.id.label)
         return True
 
-    def _leave_to_the_human(self, turn: Turn) -> None:
+    def _leave_to_the_human(self, turn: Turn, channel: Channel[Any]) -> None:
         """Nothing is said, but what the customer said is known to the next turn. A reminder must not get lost."""
         if any(is_reminder(message) for message in turn.messages):
             next_step = "a person had the conversation when a reminder came due: tell the customer, or redrive"
@@ -115,7 +116,8 @@ class TurnEngine:
             return
         fresh, asked = since_new_conversation(turn.messages)
         lang = language_of(turn, turn.messages)
-        heard = [unheard(message, lang) for message in asked]
+        history = turn.conversation.history
+        heard = [with_quote(unheard(message, lang), channel, history, lang) for message in asked]
         self._endings.leave(turn, remembered(turn, heard, fresh=fresh), outcome="human_owns")
 
     def _too_old(self, turn: Turn, channel: Channel[Any]) -> bool:

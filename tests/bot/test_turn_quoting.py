@@ -1,5 +1,7 @@
 """What a customer replies to: read by the model, whatever form the platform tells it in."""
 
+from datetime import timedelta
+
 from adapters.memory import MemoryChannel
 from tests.bot.room import Room
 
@@ -30,6 +32,17 @@ def test_what_was_replied_to_is_remembered_with_the_words() -> None:
     room.say("And when?")
     room.run()
     assert "(in reply to: “Order 7”)\nCan this one be returned?" in room.asked()[-2]
+
+
+def test_what_was_replied_to_is_remembered_of_a_talk_with_a_person_too() -> None:
+    room = Room()
+    message = room.say("Can this one be returned?", quoted="Order 7")
+    room.inbox.pause(message.conversation, for_=timedelta(hours=1))
+    room.run()
+    room.inbox.resume(message.conversation)
+    room.say("And when?")
+    room.run()
+    assert "(in reply to: “Order 7”)" in room.asked()[0]
 
 
 def test_a_reply_without_words_of_its_own_asks_about_the_quoted_ones() -> None:
