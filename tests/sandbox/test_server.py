@@ -100,7 +100,9 @@ def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_script() -> Non
 def words_of(name: str) -> set[str]:
     """The keys of one language's table."""
     found = re.findall(r"(?:^|, |\n) *(?:'([\w ]+)'|(\w+)): ['\[]", PAGE.joinpath(name).read_text("utf-8"))
-    return {str(quoted or bare) for quoted, bare in found}
+    keys = [str(quoted or bare) for quoted, bare in found]
+    assert len(keys) == len(set(keys))
+    return set(keys)
 
 
 def test_every_word_of_the_page_is_in_both_languages() -> None:

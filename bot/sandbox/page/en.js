@@ -21,8 +21,8 @@ export const EN = {
   hint_phone: 'phone number visible', hint_hidden: 'phone number hidden', hint_two_forms: 'number with two forms',
   hint_member: 'member, direct chat', hint_private: 'private chat', hint_group: 'in a group, mentions the bot', hint_guest: 'guest from outside, in a group', hint_wechat: 'WeChat user',
 
-  trouble: 'Make it hard', troubleFaults: 'The platform, next time', troubleWebhooks: 'The next webhook', troubleLast: 'The last message',
-  redeliver: 'deliver again', redeliverNote: 'It must not be answered twice.',
+  trouble: 'Make it hard', troubleFaults: 'The platform, next time', troubleWebhooks: 'The next webhook', troubleLast: 'And besides',
+  redeliver: 'last message again', redeliverNote: 'It must not be answered twice.',
   lost: 'lose the answer', lostNote: 'The send is accepted and shown, then the line is cut.',
   busy: 'be busy', busyNote: 'The platform refuses, for now.',
   rate: 'limit the rate', rateNote: 'Too many requests, says the platform.',
@@ -40,6 +40,9 @@ export const EN = {
   mischief_forged: 'forged', mischief_forgedNote: 'The next webhook carries a wrong signature: the bot must refuse it.',
   mischief_broken: 'broken', mischief_brokenNote: 'The next body breaks off in the middle.',
   mischief_oversized: 'oversized', mischief_oversizedNote: 'The next body is far too large.',
+  take_over: 'a colleague takes over', take_overNote: 'A colleague grabs this customer’s chat: the bot must be silent.', end_session: 'the session ends', end_sessionNote: 'The colleague closes the chat.',
+  echo: 'a colleague answers', echoNote: 'From the business app, beside the bot, which falls silent.', echoWords: 'I will take care of this.',
+  gateway_cut: 'cut the connections', gateway_cutNote: 'Every stream connection ends without a word.', socket_cut: 'cut the connection', socket_cutNote: 'The long connection ends without a word.',
   armed: 'waiting: {0}', armedOnce: 'Ready: it meets the next one.', done: 'Done', nothingYet: 'Write something first.',
 
   switches: 'The platform’s switches', address: 'Webhook URL',
@@ -90,7 +93,7 @@ export const EN = {
   did_tap: '{0} tapped “{1}”', did_revoke: '{0} deleted a message', did_recall: '{0} recalled a message', did_edit: '{0} edited a message', did_reaction: '{0} reacted {1}', did_template_card_event: '{0} tapped a card',
   deleted: 'This message was deleted', edited: 'edited', forwarded: 'Forwarded', strange: 'A message of a kind that bots do not get to see', record: 'Chat record', form: 'Form sent', advert: 'Advertisement',
   elsewhere: 'A picture from {0} — not loaded here', elsewhereFile: 'A file from {0} — not loaded here', pieces: '{0} × {1}', contactCard: 'Contact card', saveFile: 'Save', options: 'Options', close: 'Close', submit: 'Submit', tapped: 'tapped',
-  thinking: 'thinking', growing: 'being written', helpful: 'Helpful', unhelpful: 'Not helpful', voiceSeconds: '{0}″', voiceWords: 'transcript', card: 'Card', orderTitle: 'Order',
+  thinking: 'thinking', growing: 'being written', helpful: 'Helpful', unhelpful: 'Not helpful', voiceSeconds: '{0}″', voiceWords: 'transcript', cardWord: 'Card', orderTitle: 'Order',
   state_sending: 'on its way', state_delivered: 'delivered', state_read: 'read', state_failed: 'not accepted', state_refused: 'refused',
 
   'held back by mischief': 'Held back: it arrives behind the next one.', 'dropped by mischief': 'Lost on the way.', 'three are open already': 'The platform lets a member have three open questions; wait for an answer.',

@@ -74,7 +74,7 @@ const BUILT = {
   nfm_reply: (line) => [titled('formed', text('form'), Object.entries(line.fields.response ?? {}).map(([name, value]) => `${name}: ${value}`).join(', '), 'form')],
   chatRecord: (line) => [titled('formed', line.fields.title, line.fields.summary, 'quote')],
   merged_msg: () => [titled('formed', text('record'), '…', 'quote')],
-  interactiveCard: () => [titled('formed', text('card'), 'example.com', 'card')],
+  interactiveCard: () => [titled('formed', text('cardWord'), 'example.com', 'card')],
 };
 const STRANGE = new Set(['unsupported', 'unknown', 'unknownMsgType']);
 

@@ -6,6 +6,7 @@ import { known, text } from './texts.js';
 
 const MISCHIEF = ['duplicate', 'late', 'held', 'dropped', 'forged', 'broken', 'oversized'];
 const JUMPS = { 'wecom-kf': [600, 3600, 176400] };
+const ACTS = { whatsapp: ['echo'], 'wecom-kf': ['take_over', 'end_session'], 'wecom-aibot': ['socket.cut'], dingtalk: ['gateway.cut'] };
 const UNVERIFIED = new Set(['telegram']);
 const DAY = 86400;
 
@@ -39,8 +40,15 @@ export class Trouble {
     find('trouble-body').replaceChildren(
       make('h3', text('troubleFaults')), make('div.pills', faults),
       make('h3', text('troubleWebhooks')), make('div.pills', MISCHIEF.map((kind) => this.#pill(`mischief_${kind}`, () => this.#arm('mischief', { kind })))),
-      make('h3', text('troubleLast')), make('div.pills', [this.#pill('redeliver', () => this.#redeliver())]),
+      make('h3', text('troubleLast')), make('div.pills', [this.#pill('redeliver', () => this.#redeliver()), ...this.#acts(platform.name)]),
     );
+  }
+
+  /** What colleagues and connections do. */
+  #acts(name) {
+    const user = () => ({ user: this.scene().customer.user });
+    const bodies = { take_over: user, end_session: user, echo: () => ({ ...user(), text: text('echoWords') }) };
+    return (ACTS[name] ?? []).map((what) => this.#pill(what.replace('.', '_'), async () => { if (await this.#do('act', { what, ...bodies[what]?.() })) say(text('done')); }));
   }
 
   #pill(name, act) {

@@ -21,8 +21,8 @@ export const ZH = {
   hint_phone: '可见手机号', hint_hidden: '隐藏手机号', hint_two_forms: '号码有两种写法',
   hint_member: '企业成员，单聊', hint_private: '私聊', hint_group: '在群里 @机器人', hint_guest: '外部访客，在群里', hint_wechat: '微信用户',
 
-  trouble: '制造麻烦', troubleFaults: '平台的下一次应答', troubleWebhooks: '下一个回调', troubleLast: '上一条消息',
-  redeliver: '重复投递', redeliverNote: '不应回答两次。',
+  trouble: '制造麻烦', troubleFaults: '平台的下一次应答', troubleWebhooks: '下一个回调', troubleLast: '此外',
+  redeliver: '重投上一条', redeliverNote: '不应回答两次。',
   lost: '丢失应答', lostNote: '已接受并显示，随后断开连接。',
   busy: '繁忙', busyNote: '平台暂时拒绝。',
   rate: '限流', rateNote: '平台说请求过多。',
@@ -40,6 +40,9 @@ export const ZH = {
   mischief_forged: '伪造', mischief_forgedNote: '下一个回调带错误签名，机器人必须拒绝。',
   mischief_broken: '残缺', mischief_brokenNote: '下一个回调的正文中途断掉。',
   mischief_oversized: '超大', mischief_oversizedNote: '下一个回调的正文过大。',
+  take_over: '同事接手', take_overNote: '同事接入该客户的会话，机器人须保持安静。', end_session: '结束会话', end_sessionNote: '同事关闭会话。',
+  echo: '同事回复', echoNote: '同事在商家 App 里回复，机器人应保持安静。', echoWords: '这件事我来处理。',
+  gateway_cut: '切断连接', gateway_cutNote: '所有 Stream 连接突然断开。', socket_cut: '切断连接', socket_cutNote: '长连接突然断开。',
   armed: '等待中：{0}', armedOnce: '已就绪，下一次生效。', done: '已完成', nothingYet: '请先发一条消息。',
 
   switches: '平台开关', address: '回调地址',
@@ -90,7 +93,7 @@ export const ZH = {
   did_tap: '{0} 点击了“{1}”', did_revoke: '{0} 删除了一条消息', did_recall: '{0} 撤回了一条消息', did_edit: '{0} 编辑了一条消息', did_reaction: '{0} 回应了 {1}', did_template_card_event: '{0} 点击了卡片',
   deleted: '此消息已删除', edited: '已编辑', forwarded: '已转发', strange: '机器人看不到的一种消息', record: '聊天记录', form: '已提交表单', advert: '广告',
   elsewhere: '来自 {0} 的图片，此处不加载', elsewhereFile: '来自 {0} 的文件，此处不加载', pieces: '{0} × {1}', contactCard: '名片', saveFile: '保存', options: '选项', close: '关闭', submit: '提交', tapped: '已点击',
-  thinking: '思考中', growing: '正在书写', helpful: '有帮助', unhelpful: '没帮助', voiceSeconds: '{0}″', voiceWords: '转文字', card: '卡片', orderTitle: '订单',
+  thinking: '思考中', growing: '正在书写', helpful: '有帮助', unhelpful: '没帮助', voiceSeconds: '{0}″', voiceWords: '转文字', cardWord: '卡片', orderTitle: '订单',
   state_sending: '发送中', state_delivered: '已送达', state_read: '已读', state_failed: '未被接受', state_refused: '被拒绝',
 
   'held back by mischief': '被扣下：会排在下一条之后到达。', 'dropped by mischief': '在路上丢失了。', 'three are open already': '平台只允许每位成员同时有三个未答的问题，请等待回答。',
