@@ -9,6 +9,9 @@
 | POST redeliver | message_id | a delivery |
 | POST verify | | a delivery (WhatsApp, WeCom) |
 | POST settings | those of `SETTINGS` that are to change | state |
+| GET switches | | single platforms' own switches, by dotted names (:mod:`bot.sandbox.simulator.switches`) |
+| POST switches | those that are to change; times in seconds | all of them |
+| POST act | what of `switches.ACTS`, and its arguments | a delivery, or state |
 | POST faults | preset, or endpoint and the fields of a `Fault`, delay in seconds | state |
 | POST mischief | kind of `Mischief`, times? | state; the next webhooks misbehave |
 | POST clear | | state; faults, journal and chats are forgotten |
@@ -29,6 +32,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
+from bot.sandbox.simulator import switches
 from bot.sandbox.simulator.clock import Clock
 from bot.sandbox.simulator.describe import described
 from bot.sandbox.simulator.events import events
@@ -237,6 +241,22 @@ def _called(make: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     return make(**arguments)
 
 
+def _switches(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        switches.turn(platform, body)
+    except switches.NoSuch as error:
+        raise Wrong(str(error)) from None
+    return switches.switches(platform)
+
+
+def _act(platform: Played, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        done = _called(switches.act(platform, str(body.pop("what", ""))), body)
+    except switches.NoSuch as error:
+        raise Wrong(str(error)) from None
+    return _delivery(done) if isinstance(done, Delivery) else state(platform)
+
+
 def _clear(platform: Played, _: dict[str, Any]) -> dict[str, Any]:
     platform.faults.clear()
     platform.mischief.clear()
@@ -273,6 +293,8 @@ CHANGES: Mapping[str, Callable[[Played, dict[str, Any]], dict[str, Any]]] = {
     "redeliver": _redeliver,
     "verify": _verify,
     "settings": _settings,
+    "switches": _switches,
+    "act": _act,
     "faults": _faults,
     "clear": _clear,
     "tokens": _tokens,
@@ -322,6 +344,7 @@ def _media(platform: Played, incoming: Incoming) -> Answer:
 
 LOOKS: Mapping[str, Callable[[Played, Incoming], Answer]] = {
     "state": _state,
+    "switches": lambda platform, _: answer_json(switches.switches(platform)),
     "events": events,
     "replies": _replies,
     "calls": _calls,

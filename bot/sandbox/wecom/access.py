@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -26,6 +27,9 @@ class Access:
         self.several = False
         self.trusted_ip = True
         self.fetched = 0
+        self.latency = timedelta()
+        """How long gettoken takes; a second one meanwhile is refused with 45033."""
+        self._fetching = threading.Lock()
         self._current = ""
         self._expires: datetime | None = None
         self._live: dict[str, datetime] = {}
@@ -64,6 +68,15 @@ class Access:
             raise refusal(40013, "invalid corpid", incoming.peer)
         if incoming.argument("corpsecret") != self._secret:
             raise refusal(40001, "invalid credential", incoming.peer)
+        if not self._fetching.acquire(blocking=False):
+            raise refusal(45033, "api concurrent out of limit", incoming.peer)
+        try:
+            time.sleep(self.latency.total_seconds())
+            return self._fetched(incoming)
+        finally:
+            self._fetching.release()
+
+    def _fetched(self, incoming: Incoming) -> Answer:
         with self._guard:
             self.fetched += 1
             if self.fetched > CALLS_AN_HOUR:

@@ -116,6 +116,7 @@ class WeComAiBotPlatform(AiBot):
             interaction.carded = told.card
         if told.finished and not told.text.strip() and not told.card and not told.images:
             raise messages.BadAnswer("stream_ended_empty", "nothing was ever said")
+        self._check_growth(interaction, told.text)
         interaction.shown, interaction.finished = told.text, told.finished
         self.grown(interaction)
         if told.finished:
@@ -125,6 +126,14 @@ class WeComAiBotPlatform(AiBot):
             interaction.done.set()
         elif first:
             threading.Thread(target=self._poll, args=(interaction,), name="aibot-polls", daemon=True).start()
+
+    def _check_growth(self, interaction: Interaction, text: str) -> None:
+        """Each answer holds the whole text (§4.4). That it begins anew may happen, once behind a waiting line and
+        once behind a model that broke off; a bot that sends pieces does it every time."""
+        begun = interaction.shown[: len(interaction.shown) // 2]
+        interaction.replaced += not text.startswith(begun)
+        if interaction.replaced > 2:
+            raise messages.BadAnswer("stream_not_cumulative", "the text became another a third time")
 
     def _poll(self, interaction: Interaction) -> None:
         while not interaction.done.wait(self.poll_every.total_seconds() / self.speed):

@@ -19,4 +19,6 @@ class Interaction:
     finished: bool = False
     carded: Any = None
     polls: int = 0
+    replaced: int = 0
+    """How often the text became another instead of growing."""
     done: threading.Event = field(default_factory=threading.Event)

@@ -19,7 +19,7 @@ from bot.sandbox.simulator.media import Shelf
 from bot.sandbox.simulator.platform import member
 from bot.sandbox.wecom import aibot_messages as messages
 from bot.sandbox.wecom.aibot_interaction import Interaction
-from bot.sandbox.wecom.aibot_uploads import Uploads
+from bot.sandbox.wecom.aibot_uploads import KINDS, Uploads
 from bot.sandbox.wecom.errors import errcode, ok
 
 STREAM_LIFE = timedelta(minutes=6)
@@ -128,7 +128,8 @@ class Socket:
     def _serve(self, connection: ServerConnection) -> None:
         subscribed = False
         try:
-            for received in connection:
+            while True:
+                received = connection.recv(timeout=self.ping_within.total_seconds())
                 frame, at = json.loads(received), self._platform.clock.now()
                 cmd = member(frame, "cmd")
                 if cmd == "aibot_subscribe":
@@ -142,6 +143,8 @@ class Socket:
                 self._acknowledge(connection, frame, answer)
         except ConnectionClosed:
             return
+        except TimeoutError:
+            connection.close(1000, "no ping")
         finally:
             with self._guard:
                 if self._current is connection:
@@ -163,7 +166,7 @@ class Socket:
         self.subscriptions += 1
         with self._guard:
             former, self._current = self._current, connection
-        if former is not None:
+        if former is not None and former is not connection:
             event = {"msgtype": "event", "event": {"eventtype": "disconnected_event"}}
             told = {"cmd": "aibot_event_callback", "headers": {"req_id": secrets.token_hex(8)}, "body": event}
             try:
@@ -220,11 +223,28 @@ class Socket:
 
     def _pushed(self, body: Any) -> Answered:
         chat = str(member(body, "chatid") or "")
+        kind = str(member(body, "msgtype"))
+        if chat and kind in KINDS:
+            return self._pushed_file(chat, kind, body)
         content = member(body, "markdown", "content")
         if not chat or not isinstance(content, str) or not content.strip():
             return errcode(40058, "chatid and markdown.content")
         self._platform.journal.add(
             SentMessage(to=chat, text=content, key="", at=self._platform.clock.now(), raw=body, style="markdown")
+        )
+        return ok()
+
+    def _pushed_file(self, chat: str, kind: str, body: Any) -> Answered:
+        id_ = str(member(body, kind, "media_id"))
+        file = self._platform.shelf.get(id_)
+        if file is None:
+            return errcode(40007, "invalid media_id")
+        shown = {"image": "image", "voice": "audio", "video": "video"}.get(kind, "document")
+        at = self._platform.clock.now()
+        self._platform.journal.add(
+            SentMessage(
+                to=chat, text="", key="", at=at, raw=body, media=id_, media_kind=shown, media_name=file.name
+            )
         )
         return ok()
 

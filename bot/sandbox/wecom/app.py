@@ -19,6 +19,7 @@ from bot.sandbox.simulator.platform import Post
 from bot.sandbox.simulator.serving import Answer, answer_json
 from bot.sandbox.wecom import cards, passive
 from bot.sandbox.wecom.access import Access
+from bot.sandbox.wecom.appchat import AppChats
 from bot.sandbox.wecom.callbacks import Callbacks, Clear, xml
 from bot.sandbox.wecom.errors import errcode, ok, refusal
 from bot.sandbox.wecom.group_robot import GroupRobot
@@ -90,6 +91,7 @@ class WeComPlatform(Callbacks):
         self.access = Access(corp_id, secret, self.clock.now)
         self.media = Media(self.shelf, self.access.check, self.clock.now)
         self.sends = Sends(self)
+        self.appchats = AppChats(self.access.check, self.journal, self.clock.now)
         self.group_robot = GroupRobot("sandbox-robot-key", self.media, self.journal, self.clock.now)
         self._from: dict[str, tuple[str, str]] = {}
 
@@ -116,6 +118,7 @@ class WeComPlatform(Callbacks):
             *self.sends.routes(),
             *self.media.routes(),
             *self.group_robot.routes(),
+            *self.appchats.routes(),
             route("GET", r"/cgi-bin/agent/get", "agent", self._on_agent),
         )
 

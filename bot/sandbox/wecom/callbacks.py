@@ -13,6 +13,17 @@ from bot.sandbox.simulator.envelope import Envelope, cdata
 from bot.sandbox.simulator.journal import Delivery
 from bot.sandbox.simulator.platform import Platform, Post
 
+GARBAGE: Mapping[str, bytes] = {
+    "empty": b"",
+    "words": b"hello",
+    "nothing_inside": b"<xml></xml>",
+    "json": b'{"msgid": 7, "from": [], "msgtype": null}',
+    "binary": bytes(range(1, 32)),
+    "dtd": b'<!DOCTYPE xml [<!ENTITY e "e">]><xml><MsgType>&e;</MsgType></xml>',
+    "file": b'<!DOCTYPE xml [<!ENTITY e SYSTEM "file:///etc/hostname">]><xml><Content>&e;</Content></xml>',
+    "deep": b"<xml>" + b"<a>" * 2000 + b"</a>" * 2000 + b"</xml>",
+}
+"""What no bot can understand (§9.5)."""
 CHECK_PATIENCE = timedelta(seconds=1)
 
 
@@ -85,6 +96,14 @@ class Callbacks(Platform[Clear]):
             body=self.outer(encrypted),
             clear=body.decode("utf-8", "replace"),
         )
+
+    def garbage(self, kind: str) -> Delivery:
+        """A body of `GARBAGE`, well sealed: the bot may say what it likes to it, but must not break."""
+        post = replace(self.sealed(Post(what="mischief", message_id=""), GARBAGE[kind]), what="mischief")
+        delivery = self._post(lambda: post, again=False)
+        if delivery.status and delivery.status >= 500:
+            self.breach("broken_webhook_crashed", f"{kind}: the bot answered {delivery.status}")
+        return delivery
 
     def forged(self, post: Post) -> Post:
         head, _, _ = post.query.partition("&")

@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,8 @@ class MediaDesk:
         self._links: dict[str, tuple[str, datetime]] = {}
         self.hidden_type = ""
         """A content type that downloads claim instead of their own; "" is honest."""
+        self.slow = timedelta()
+        """How long a download's body takes: half at once, the rest after it (§7.3)."""
 
     def keep(self, content: bytes, mime: str, name: str, *, uploaded: bool) -> str:
         """The new file's id."""
@@ -93,7 +96,15 @@ class MediaDesk:
         file = self.find(id_)
         if file is None or until <= self._now():
             return Answer(status=404, body=b"not found", content_type="text/plain")
-        return Answer(body=file.content, content_type=self.hidden_type or file.mime)
+        body = None if not self.slow else self._slowly(file.content)
+        return Answer(body=b"" if body else file.content, content_type=self.hidden_type or file.mime, stream=body)
+
+    def _slowly(self, content: bytes) -> Iterator[bytes]:
+        half = max(1, len(content) // 2)
+        yield content[:half]
+        time.sleep(self.slow.total_seconds())
+        if content[half:]:
+            yield content[half:]
 
     def delete(self, id_: str) -> Answer:
         if not self._shelf.drop(id_):

@@ -48,6 +48,8 @@ class WhatsAppPlatform(WhatsAppNumber):
         """Whether the token was invalidated: 401 with code 0 (§4.4)."""
         self.subscribed = True
         """Whether the app is subscribed to the account's webhooks (§1.5)."""
+        self.second_app = ""
+        """The name of another app that is subscribed as well, and gets (and may answer) every message too."""
         self._pairs: dict[str, Bucket] = {}
         self._throughput = Bucket(80, timedelta(seconds=1) / 80)
         self._pricing = Pricing()
@@ -232,8 +234,10 @@ class WhatsAppPlatform(WhatsAppNumber):
         if exchange.incoming.method != "GET":
             self.subscribed = exchange.incoming.method == "POST"
             return answer_json({"success": True})
-        app = {"name": "Frontdesk sandbox", "id": "670843887433847"}
-        return answer_json({"data": [{"whatsapp_business_api_data": app}] if self.subscribed else []})
+        apps = [("Frontdesk sandbox", "670843887433847")] if self.subscribed else []
+        apps += [(self.second_app, "670843887433848")] if self.second_app else []
+        told = [{"whatsapp_business_api_data": {"name": name, "id": id_}} for name, id_ in apps]
+        return answer_json({"data": told})
 
     def _on_templates(self, exchange: Exchange) -> Answer:
         self._authorise(exchange.incoming)
