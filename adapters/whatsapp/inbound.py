@@ -11,7 +11,7 @@ from adapters.values import Event
 from adapters.whatsapp.account import ACCOUNT_FIELDS, account_event
 from adapters.whatsapp.messages import message
 from adapters.whatsapp.source import Source, word
-from adapters.whatsapp.statuses import platform_error, statuses
+from adapters.whatsapp.statuses import blocks, platform_error, statuses
 from adapters.whatsapp.threads import echoes, handovers, preferences, standby
 
 
@@ -55,14 +55,17 @@ def _account(source: Source, field: str, value: Json, entry: Json) -> Iterator[E
 
 
 def _messages(source: Source, value: Json) -> Iterator[Event]:
+    """Errors beside messages are about those: they tell why a message lacks what its type promises (sheet §2.2)."""
     people = list(objects(value, "contacts"))
     for person in people:
         source.people.see(text(person, "wa_id"), text(person, "user_id"))
-    for item in objects(value, "messages"):
-        yield message(source, item, people)
+    messages, errors = list(objects(value, "messages")), list(objects(value, "errors"))
+    for item in messages:
+        yield message(source, {"errors": [*errors], **item}, people)
     yield from statuses(source, value)
-    for error in objects(value, "errors"):
-        yield platform_error(source, error)
+    for error in errors:
+        if not messages or blocks(error):
+            yield platform_error(source, error)
 
 
 _READERS: Mapping[str, Callable[[Source, Json], Iterator[Event]]] = {

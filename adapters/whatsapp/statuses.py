@@ -51,8 +51,13 @@ def pricing(told: Json) -> str:
     return ("regular" if billable else "free") if isinstance(billable, bool) else ""
 
 
+def blocks(error: Json) -> bool:
+    """Whether *error* stops the whole number or account."""
+    return rule(word(error, "code")).account
+
+
 def platform_error(source: Source, error: Json) -> Event:
     """A fault of the whole number or account, told beside no message."""
     code = word(error, "code")
-    what = Control.ACCOUNT_BLOCKED if rule(code).account else "platform_error"
+    what = Control.ACCOUNT_BLOCKED if blocks(error) else "platform_error"
     return source.event(what, code=code, reason=said(code))
