@@ -15,6 +15,7 @@ from bot.sandbox.simulator.mischief import Mischief
 from bot.sandbox.simulator.platform import Platform
 from bot.sandbox.telegram import TelegramPlatform
 from bot.sandbox.wecom import WeComAiBotPlatform, WeComKfPlatform
+from bot.sandbox.wecom.callbacks import Callbacks
 from bot.sandbox.whatsapp import WhatsAppPlatform
 
 Fits = Callable[[Stage], bool]
@@ -89,6 +90,11 @@ TROUBLE: Sequence[Journey] = (
     *(
         Journey(name=str(each), runs=trouble.refused(each), fits=_webhooks)
         for each in (Mischief.FORGED, Mischief.BROKEN, Mischief.OVERSIZED)
+    ),
+    Journey(
+        name="garbage",
+        runs=trouble.garbage,
+        fits=lambda stage: _webhooks(stage) and isinstance(stage.platform, Callbacks),
     ),
     Journey(name="reconnect", runs=trouble.reconnect, fits=lambda stage: stage.by_socket),
     Journey(name="token", runs=trouble.token, fits=_fetches_tokens),

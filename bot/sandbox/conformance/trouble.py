@@ -24,6 +24,7 @@ from bot.sandbox.simulator.mischief import Mischief
 from bot.sandbox.simulator.platform import Platform
 from bot.sandbox.wecom import WeComAiBotPlatform, WeComKfPlatform, WeComPlatform
 from bot.sandbox.wecom.aibot import STREAM_LIFE
+from bot.sandbox.wecom.callbacks import GARBAGE
 from bot.sandbox.whatsapp import WhatsAppPlatform
 
 Run = Callable[[Stage], None]
@@ -44,6 +45,16 @@ def refused(mischief: Mischief) -> Run:
             raise Failed(f"a webhook that is {mischief} was answered")
 
     return run
+
+
+def garbage(stage: Stage) -> None:
+    """Well-sealed bodies that nobody can understand, some of them meant to do harm: any answer but a crash."""
+    platform: Any = stage.platform  # one of WeCom's
+    for kind in GARBAGE:
+        delivery = platform.garbage(kind)
+        if not delivery.status:
+            raise Failed(f"{kind}: {delivery.error} instead of an answer")
+    answered_after(stage, "Is everything all right?")
 
 
 def fault(preset: str) -> Run:
