@@ -91,12 +91,24 @@ class Sender:
         if part.attachment is not None:
             return self._attached(part.attachment, route)
         if part.choices:
-            if self._settings.choice_template_id and route.by_api:
-                outcome = self._choices.send(_with(reply, index, part), index, route)
-                if isinstance(outcome, Delivered) or retried(outcome):
-                    return asked_again(outcome)
+            card = self._card(reply, index, part, route)
+            if card is not None:
+                return card
             part = replace(part, text=numbered(part.text, part.choices))
         return self._text(route, part.text, route.staff if route.group and index == 0 else "")
+
+    def _card(self, reply: Reply, index: int, part: Part, route: Route) -> Outcome | None:
+        """The choices as a card with buttons; None: they go out as a list, since there is no card, or DingTalk made
+        none however often it was asked."""
+        if not (self._settings.choice_template_id and route.by_api):
+            return None
+        outcome = self._choices.send(_with(reply, index, part), index, route)
+        if isinstance(outcome, Delivered):
+            return outcome
+        again = asked_again(outcome)
+        if isinstance(again, Refused):
+            again = self._patience.judged(f"{reply.part_key(index)}-card", again)
+        return again if retried(again) else None
 
     def _text(self, route: Route, words: str, mention: str) -> Outcome:
         """In two messages if DingTalk finds one too long, whose real limits may be others than the documented."""

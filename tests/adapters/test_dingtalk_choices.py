@@ -218,6 +218,18 @@ def test_a_card_that_cannot_be_made_gives_way_to_the_list(desk: Desk, code: str)
     assert "1. 红\n2. 蓝" in kit.shown(desk.sends()[0])
 
 
+def test_a_card_that_dingtalk_has_no_time_for_gives_way_to_the_list_in_the_end(desk: Desk) -> None:
+    reply = asking(desk)
+    for wait in (1, 4, 16, 60):
+        desk.server.faults.append(kit.api_error("Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", status=403))
+        refused = desk.robot.send(reply, 0)
+        assert isinstance(refused, Refused)
+        assert (refused.action, refused.retry_after) == (Action.RETRY, timedelta(seconds=wait))
+    desk.server.faults.append(kit.api_error("Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", status=403))
+    assert isinstance(desk.robot.send(reply, 0), Delivered)
+    assert "1. 红\n2. 蓝" in kit.shown(desk.sends()[0])
+
+
 @pytest.mark.parametrize("fault", [Answer(cut=True), Answer(status=504)])
 def test_a_card_that_may_have_been_made_is_asked_for_again_by_its_own_number(desk: Desk, fault: Answer) -> None:
     desk.server.faults.append(fault)
