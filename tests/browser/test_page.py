@@ -96,7 +96,7 @@ def test_whatever_can_be_used_has_a_name(visit: Open) -> None:
     tester.page.locator("#attach").click()
     tester.page.locator("#switches summary").click()
     nameless = tester.page.evaluate(
-        "[...document.querySelectorAll('button, input, textarea, [role=dialog], [role=log]')]"
+        "[...document.querySelectorAll('button, input, textarea, [role=dialog], ol')]"
         ".filter((it) => !(it.innerText || it.ariaLabel || it.title || it.labels?.[0]?.innerText || '').trim())"
         ".map((it) => it.outerHTML)"
     )

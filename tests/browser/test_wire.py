@@ -1,7 +1,5 @@
 """The right side: what went wrong, by whose fault, and how it went on; the platform's switches and its clock."""
 
-import re
-
 import pytest
 from playwright.sync_api import expect
 
@@ -62,11 +60,40 @@ def test_a_red_line_stands_in_its_place_and_is_told_in_both_languages(visit: Ope
     assert send(desk, TOO_MANY) == 400
     expect(tester.red_lines).to_have_count(1)
     expect(tester.red_lines).to_contain_text("More choices than the platform shows.")
-    expect(tester.page.locator("#entries > li").last).to_have_class(re.compile("red-line"))
+    expect(tester.page.locator("#entries .entry.call.bad ~ .red-line")).to_have_count(1)
     expect(tester.page.locator("#figure-breaches")).to_have_text("1")
     tester.page.locator("#language").click()
     expect(tester.red_lines).to_contain_text("选项数超过平台上限。")
     expect(tester.page.locator("#entries .entry.bad .remark")).to_contain_text("选项数超过平台上限。")
+
+
+def test_a_colleague_takes_over_by_a_button_and_the_bot_falls_silent(visit: Open) -> None:
+    tester = visit("wecom-kf")
+    tester.choose("李四")
+    tester.say("How long does shipping take?")
+    expect(tester.theirs).to_have_count(1)
+    tester.page.locator("#trouble summary").click()
+    tester.page.locator("[data-trouble=take_over]").click()
+    expect(tester.wire.filter(has_text="fetch messages")).to_have_count(2)
+    tester.say("And to the islands?")
+    expect(tester.wire.filter(has_text="fetch messages")).to_have_count(3)
+    expect(tester.wire.filter(has_text="send message")).to_have_count(1)
+    expect(tester.theirs).to_have_count(1)
+    tester.page.locator("[data-trouble=end_session]").click()
+
+
+def test_stream_mode_without_a_connection_fails_the_message_and_shows_the_frame(visit: Open) -> None:
+    tester = visit("dingtalk")
+    tester.page.locator("#switches summary").click()
+    stream = tester.page.get_by_role("switch", name="Stream mode instead of webhooks")
+    stream.click()
+    tester.say("Is anybody there?")
+    expect(tester.page.locator("#messages div.failed")).to_contain_text("The bot holds no long connection")
+    expect(tester.wire.last).to_contain_text("FRAME /v1.0/im/bot/messages/get")
+    stream.click()
+    expect(stream).not_to_be_checked()
+    tester.say("How long does shipping take?")
+    expect(tester.theirs).to_have_count(1)
 
 
 def test_a_day_later_the_window_is_closed_and_the_clock_goes_back(visit: Open, desk: Desk) -> None:
