@@ -6,7 +6,7 @@ the part, and acts by the channel's promise. A temporary refusal gives the ticke
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.channel import Channel
@@ -18,6 +18,9 @@ from bot.turns.endings import Endings, lease_holds, stored
 from bot.turns.reminders import is_reminder
 from bot.turns.rules import TurnRules
 from sessions.inbox import Inbox, PartRecord, PartState, StoredReply, Turn
+
+LOOK_AGAIN = timedelta(seconds=15)
+"""The longest that a turn waits, without asking, for a blocked account."""
 
 
 class Delivery:
@@ -86,6 +89,9 @@ class Delivery:
                 return replace(record, state=PartState.DELIVERED, at=self._now(), platform_id=seen)
             if not self._may_resend(index, record):
                 return None
+        if wait := self._accounts.may_try(self._channel.name):
+            self._await_account(index, record, wait, marked=marked)
+            return None
         if not marked:
             record = replace(record, state=PartState.SENDING, at=self._now(), sends=record.sends + 1)
             self._record(index, record)
@@ -99,13 +105,16 @@ class Delivery:
                 self._unknown(index, record, unknown)
         return None
 
+    def _await_account(self, index: int, record: PartRecord, wait: timedelta, *, marked: bool) -> None:
+        """Nothing is sent while the account is blocked and another turn tries whether it still is. That one may
+        succeed at once, so that the others look again long before it would be their turn to try."""
+        if marked:  # by the commit, for a send that has not begun
+            self._store(index, replace(record, state=PartState.REFUSED, sends=record.sends - 1))
+        if self._may_try_again(record.refusals, "the account is blocked: see `frontdesk check`"):
+            self._endings.postpone(self._turn, min(wait, LOOK_AGAIN), "account_blocked")
+
     def _post(self, index: int, *, again: bool) -> Outcome:
-        """The send itself, unless the account is blocked. The lease is looked at last of all: a worker that slept
-        past it sends nothing."""
-        if wait := self._accounts.may_try(self._channel.name):
-            return Refused(
-                reason="the account is blocked: see `frontdesk check`", action=Action.RETRY, retry_after=wait
-            )
+        """The send itself. The lease is looked at last of all: a worker that slept past it sends nothing."""
         lease_holds(self._turn.lease)
         outcome = self._channel.send(self._reply, index, again=again)
         name = type(outcome).__name__.lower()

@@ -164,6 +164,22 @@ def test_others_do_not_try_while_the_account_is_blocked(room: Room) -> None:
     assert sorted(sent.to for sent in room.channel.sent) == ["ana", "ana", "ben"]
 
 
+def test_who_waits_while_another_tries_looks_again_soon(room: Room) -> None:
+    """Else one send that succeeds would leave all others waiting for the next minute's try."""
+    room.channel.outcomes.append(BLOCKED)
+    room.say("hello")
+    room.run()
+    room.clock.advance(64)
+    assert room.accounts.may_try("shop") == timedelta()  # another turn, whose send is under way
+    room.run()
+    assert len(room.channel.sent) == 1
+    room.accounts.restore("shop")
+    room.clock.advance(16)
+    room.run()
+    assert len(room.channel.sent) == 2
+    assert room.idle()
+
+
 def test_an_account_that_stays_blocked_parks_its_turns_in_the_end(room: Room) -> None:
     room.channel.outcomes.extend([BLOCKED] * 30)
     room.say("hello")
