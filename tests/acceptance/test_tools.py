@@ -12,7 +12,7 @@ import requests
 from bot.sandbox.model import ScriptedModelServer
 from bot.sandbox.model_exchange import Exchange
 from bot.sandbox.shop import KEY, Shop
-from tests.acceptance.conftest import Town
+from tests.acceptance.conftest import NAMES, Town
 from tests.bot.test_cli_run import Shop as Newcomer
 from tests.inference.tool_kit import open_shop
 
@@ -145,6 +145,33 @@ def test_a_confirmed_action_is_done_once_though_the_worker_is_killed_before_its_
     assert list(service.acts.values()) == [1]
     assert len(service.requests) == 2  # and the service knew the second by its key
     assert len({request.headers["idempotency-key"] for request in service.requests}) == 1
+
+
+def test_a_tap_or_a_number_carries_a_confirmed_action_out_once(town: Town, service: Shop, clerk: Clerk) -> None:
+    """Buttons, cards and menus, tapped twice; the number of the line where a platform has none of these."""
+    town.start()
+    tapped = set()
+    for platform in town.platforms.values():
+        assert platform.say("Please cancel order 1001").status == 200
+    for name, platform in town.platforms.items():
+        (asked,) = platform.wait_for_replies(1, SOON)
+        assert "cancel order 1001" in asked.text
+        if not asked.choices:
+            assert platform.say("1").status == 200
+            continue
+        assert [choice.title for choice in asked.choices] == ["Yes", "No"]
+        tapped.add(name)
+        for _ in range(2):
+            assert platform.tap(asked.platform_id, asked.choices[0].id).status == 200
+    for platform in town.platforms.values():
+        platform.wait_for_replies(2, SOON)
+        assert platform.replies()[1].text.endswith("The system says: cancelled"), platform.replies()[1]
+    time.sleep(2)
+    assert tapped == {"wa", "corp", "aibot", "kf", "ding"}
+    assert list(service.acts.values()) == [1] * len(NAMES)
+    done = [sum("cancelled" in reply.text for reply in each.replies()) for each in town.platforms.values()]
+    assert done == [1] * len(NAMES)
+    assert [breach for platform in town.platforms.values() for breach in platform.breaches] == []
 
 
 def _wait_until_acted(service: Shop) -> None:
