@@ -153,6 +153,7 @@ async function begin() {
 speak(recall('language') ?? (navigator.languages.some((tag) => tag.startsWith('zh')) && !navigator.language.startsWith('en') ? 'zh' : 'en'));
 showPane('chat');
 for (const tab of document.querySelectorAll('[data-pane-of]')) tab.addEventListener('click', () => showPane(tab.dataset.paneOf));
+addEventListener('hashchange', () => { if (platform) choosePlatform(location.hash.slice(1)); });
 find('clear').addEventListener('click', () => remote.post('clear').catch(() => banner(text('disconnected'))));
 setInterval(() => {
   if (!platform) return;
