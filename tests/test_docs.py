@@ -239,6 +239,14 @@ def test_every_variable_sets_a_key(page: Path) -> None:
         assert known(".".join([table, *steps])), variable
 
 
+def test_every_action_to_search_the_logs_for_is_written_somewhere() -> None:
+    section = text(ROOT / "docs" / "operations.md").partition("## Logs")[2].partition("\n## ")[0]
+    actions = {span for span in re.findall(r"`([^`\n]+)`", section) if "_" in span}
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "bot").rglob("*.py"))
+    assert "turn_parked" in actions
+    assert {action for action in actions if f'"{action}"' not in sources} == set()
+
+
 def test_both_readmes_have_the_same_shape() -> None:
     def shape(page: Path) -> list[str]:
         lines = re.sub(r"(?ms)^( *)```(\w*)\n.*?^ *```", r"\1~\2", text(page)).splitlines()
