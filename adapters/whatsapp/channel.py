@@ -30,7 +30,7 @@ class WhatsApp(Channel[WhatsAppSettings]):
 
     settings_type = WhatsAppSettings
     promise: ClassVar[Promise] = Promise.OBSERVABLE
-    typing_lasts = timedelta(seconds=20)  # it ends after 25 s; that it may be repeated is unconfirmed (sheet §3.5)
+    typing_lasts = timedelta(seconds=20)  # it ends after 25 s (sheet §3.5)
     dialect = WHATSAPP
     limit = TEXT
     dedupe_horizon = timedelta(days=8)  # Meta retries for up to 7 days (sheet §1.4)
@@ -110,11 +110,16 @@ class WhatsApp(Channel[WhatsAppSettings]):
     def turn_started(self, message: Message) -> None:
         """Read receipt and "typing …" in one call (sheet §3.5)."""
         self._people.tell(message.route.get("to", ""), message.route.get("recipient", ""))
-        self.still_writing(message)
+        self._show_typing(message)
         if self.settings.seen_reaction:
             self._sending.react(message.route, message.conversation.key, self.settings.seen_reaction)
 
     def still_writing(self, message: Message) -> None:
+        """Only where the operator says so: whether it may be repeated is unconfirmed (sheet §3.5)."""
+        if self.settings.repeat_typing:
+            self._show_typing(message)
+
+    def _show_typing(self, message: Message) -> None:
         answer = self._graph.send(encoded(read_receipt(message.route["message_id"])))
         if answer.status != 200:
             raise MaybeSent(f"HTTP {answer.status}")

@@ -48,6 +48,8 @@ class WhatsAppSettings(ChannelSettings):
     link_preview: bool = False
     reply_context: bool = False
     """Whether a reply quotes the message that it answers."""
+    repeat_typing: bool = False
+    """Whether "typing …" is shown again every 20 s while a slow model writes: that it may be is unconfirmed."""
     seen_reaction: str = Field(default="", max_length=16)
     """An emoji that is put on a message when its answer is begun. "": none."""
     reminder_template: str = Field(default="", pattern=r"^[a-z0-9_]{0,512}$")

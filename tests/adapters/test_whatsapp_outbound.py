@@ -241,6 +241,14 @@ class TestTyping(WhatsAppKit):
             "typing_indicator": {"type": "text"},
         }
 
+    @pytest.mark.parametrize(("repeats", "calls"), [(False, 0), (True, 1)])
+    def test_typing_is_shown_again_only_if_the_operator_says_so(
+        self, server: RecordingServer, repeats: bool, calls: int
+    ) -> None:
+        channel = self.channel(server.url, repeat_typing=repeats)
+        channel.still_writing(self.message(channel, self.text_webhook(message_id="7")))
+        assert len(server.calls) == calls
+
     def test_a_failure_is_only_what_the_caller_counts(self) -> None:
         channel = self.channel(NOWHERE)
         with pytest.raises(NotSent):
