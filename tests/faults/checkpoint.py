@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sessions.scripts import CLAIM, COMMIT, POSTPONE, RECORD, SETTLE, Script
+from sessions.scripts import ACCEPT_PAGE, CLAIM, COMMIT, POSTPONE, RECORD, SETTLE, Script
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,8 @@ POINTS = [
     for ran in (False, True)
 ]
 """Every change that a turn makes, in order. Between a commit and a settle lies the send."""
+PULLING = [point("accept page", ACCEPT_PAGE, ran=ran) for ran in (False, True)]
+"""Where a page that was fetched becomes ours, with the cursor behind it."""
 
 
 class Checkpoint:

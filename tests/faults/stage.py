@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.sandbox.simulator.faults import Fault, Faults
+from bot.sandbox.wecom import WeComAiBotPlatform
 from sessions.scripts import ALL
 from tests.acceptance.conftest import Platform, Town
 from tests.faults.chance import REFUSALS, SENDS
@@ -43,7 +44,11 @@ class Stage:
         return sum(call.endpoint in SENDS for call in self.platform.calls)
 
     def drain(self) -> None:
+        """An AI bot's answer is with the customer only when the platform has asked for it."""
         drain(self.crew)
+        if isinstance(self.platform, WeComAiBotPlatform):
+            open_ = self.platform.interactions.values()
+            wait_until(lambda: all(each.finished for each in open_))
 
     def signal(self, kind: str, what: signal.Signals) -> None:
         os.kill(self.crew.pid(kind), what)
@@ -66,7 +71,7 @@ def stage(
     believed: int = LEASE,
 ) -> Iterator[Stage]:
     """*act* is done at *where*."""
-    town.model.reply = echo
+    town.model.reply, town.names = echo, (name,)
     town.whatsapp.redelivers, town.whatsapp.speed = True, 4
     if where is not None and where.needs_a_refusal:
         town.platforms[name].faults.add("session" if name == "ding" else "send", REFUSALS[name])
