@@ -144,6 +144,16 @@ def test_garbage_may_be_refused_but_must_not_break_the_bot(kind: str, status: in
         assert [breach.rule for breach in platform.breaches] == breaches
 
 
+def test_messages_fetched_without_a_token_are_few() -> None:
+    with WeComKfPlatform() as platform:
+        platform.limits = True
+        query = {"corpid": platform.corp_id, "corpsecret": platform.secret}
+        token = requests.get(f"{platform.url}/cgi-bin/gettoken", params=query, timeout=10).json()["access_token"]
+        url, body = f"{platform.url}/cgi-bin/kf/sync_msg?access_token={token}", {"open_kfid": platform.open_kfid}
+        codes = [requests.post(url, json=body, timeout=10).json()["errcode"] for _ in range(11)]
+    assert codes == [0] * 10 + [45009]
+
+
 # ---------------------------------------------------------------------- the AI bot's socket §4.7, §9.8
 
 

@@ -123,6 +123,24 @@ def test_a_wrong_answer_is_a_red_line(platform: WeComAiBotPlatform, bot: Bot, an
     assert rules(platform) == [rule]
 
 
+@pytest.mark.parametrize(
+    ("texts", "broken"),
+    [
+        (("请稍等…", "我们明天", "我们明天发货", "我们明天发货，请放心"), []),
+        (("请稍等…", "我们将于", "您的订单明天", "您的订单明天发货"), []),
+        (("我们的", "订单明天", "就会发货", "请您放心"), ["stream_not_cumulative"]),
+    ],
+)
+def test_a_stream_of_pieces_is_a_red_line_but_a_text_may_begin_anew(
+    platform: WeComAiBotPlatform, bot: Bot, texts: tuple[str, ...], broken: list[str]
+) -> None:
+    bot.say = growing(*texts)
+    platform.say("发货了吗")
+    wait_until(lambda: len(bot.heard) == len(texts))
+    wait_until(lambda: bool(platform.replies()) or bool(rules(platform)))
+    assert rules(platform) == broken
+
+
 def test_the_answer_bears_the_nonce_of_the_address(platform: WeComAiBotPlatform, bot: Bot) -> None:
     bot.nonce, bot.say = "another", growing("好的")
     platform.say("你好")

@@ -127,10 +127,13 @@ def names() -> frozenset[str]:
     return frozenset(each.name for each in (CONNECTION, *EVERYDAY, *TROUBLE, *LAST))
 
 
+SENDING = frozenset({"send", "session", "response"})
+"""Endpoints whose presets are journeys. That of fetching messages (45009) makes a polite bot wait for a minute."""
+
+
 def _faults(stage: Stage) -> Sequence[str]:
-    """Those of sending: a file that is gone, or a page of messages, is another matter. By socket nothing is called
-    of an AI bot."""
+    """Those of sending: a file that is gone is another matter. By socket nothing is called of an AI bot."""
     if stage.by_socket and isinstance(stage.platform, WeComAiBotPlatform):
         return ()
     presets = stage.platform.presets.items()
-    return [name for name, (endpoint, _) in presets if endpoint in ("send", "session", "response")]
+    return [name for name, (endpoint, _) in presets if endpoint in SENDING]

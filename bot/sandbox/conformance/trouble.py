@@ -195,7 +195,6 @@ def blocked(platform: Platform[Any]) -> AbstractContextManager[None]:
 BLOCKS: Mapping[str, Callable[[Any], tuple[object, Mapping[str, object]]]] = {
     WhatsAppPlatform.name: lambda platform: (platform, {"access_token": "another"}),
     WeComPlatform.name: lambda platform: (platform, {"trusted_ip": False}),
-    WeComKfPlatform.name: lambda platform: (platform.access, {"trusted_ip": False}),
     DingTalkPlatform.name: lambda platform: (platform.quotas, {"api_calls": 1, "webhook_messages": 1}),
 }
 """What blocks an account on each platform: an object, and its attributes while it is blocked."""

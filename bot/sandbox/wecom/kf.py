@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from bot.sandbox.simulator.calls import Exchange, Route, route
 from bot.sandbox.simulator.faults import Fault
 from bot.sandbox.simulator.journal import SentMessage
+from bot.sandbox.simulator.limits import Bucket
 from bot.sandbox.simulator.platform import member
 from bot.sandbox.simulator.serving import Answer, answer_json
 from bot.sandbox.wecom.errors import errcode, ok, refusal
@@ -36,6 +37,8 @@ class WeComKfPlatform(KfAccount):
         """*credentials* as :class:`KfAccount` takes them."""
         super().__init__(**credentials)
         self._sent: set[str] = set()
+        self._unasked = Bucket(10, timedelta(seconds=6))
+        """Fetches without a notice's token: strictly limited, how strictly is not documented (§5.2)."""
 
     def routes(self) -> Sequence[Route]:
         calls = {
@@ -72,6 +75,8 @@ class WeComKfPlatform(KfAccount):
         if not isinstance(limit, int) or not 1 <= limit <= 1000:
             raise refusal(40058, "limit is 1 to 1000", rule="parameter_invalid")
         given = member(body, "token")
+        if not given and self.limits and not self._unasked.take(self.clock.now()):
+            raise refusal(45009, "api freq out of limit")
         if given and self.clock.now() - self.notices.get(str(given), self.clock.now() - KEPT) > NOTICE_LIFE:
             raise refusal(95007, "invalid token")
         cursor = str(member(body, "cursor") or "")
