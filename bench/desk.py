@@ -39,6 +39,7 @@ access_token = "bench-access-token"
 app_secret = "{secret}"
 verify_token = "bench-verify-token"
 api_base = "{other}"
+throughput = 1000
 
 [log]
 level = "warning"
