@@ -66,7 +66,7 @@ def sandbox(
     if print_config:
         click.echo(example.toml(url or f"http://{host}:{port}"), nl=False)
         return
-    port = port or any_free(0)
+    port = port if port and not (check and not bot) else any_free(port)  # our own bot is told, whichever it is
     require_free(host, port)
     address, bot = _address(url, "--url") or f"http://{host}:{port}", _address(bot, "--bot")
     channels = _channels(config) if config else example.config(address)["channels"]
