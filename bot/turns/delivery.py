@@ -12,7 +12,7 @@ from typing import Any
 from adapters.channel import Channel
 from adapters.values import Action, Delivered, Outcome, Promise, Refused, Unknown
 from bot import metrics
-from bot.accounts import PROBE, Accounts
+from bot.accounts import Accounts
 from bot.logs import Level, log
 from bot.turns.endings import Endings, lease_holds, stored
 from bot.turns.reminders import is_reminder
@@ -162,19 +162,21 @@ class Delivery:
         if refused.action is Action.HUMAN:
             self._leave_to_the_human(index, record, refused)
             return
-        wait = refused.retry_after
-        if refused.account:  # not this message: the next may find the account restored
+        if refused.account:
             self._accounts.refused(self._channel.name, refused.reason)
-            wait = max(wait or PROBE, PROBE)
         elif refused.permanent:
             self._store(index, replace(record, state=PartState.ABANDONED))
             self._endings.park(self._turn, f"refused_{refused.action.value}", refused.reason)
             return
         refusals = record.refusals + 1
         self._store(index, replace(record, state=PartState.REFUSED, sends=record.sends - 1, refusals=refusals))
-        if self._may_try_again(refusals, refused.reason):
-            delay = self._rules.backoff.delay(refusals, retry_after=wait)
-            self._endings.postpone(self._turn, delay, "account_blocked" if refused.account else "refused")
+        if not self._may_try_again(refusals, refused.reason):
+            return
+        if refused.account:  # the alarm keeps the pace for all: one probe a minute, and then everybody at once
+            self._endings.postpone(self._turn, LOOK_AGAIN, "account_blocked")
+        else:
+            delay = self._rules.backoff.delay(refusals, retry_after=refused.retry_after)
+            self._endings.postpone(self._turn, delay, "refused")
 
     def _leave_to_the_human(self, index: int, record: PartRecord, refused: Refused) -> None:
         """Who took the conversation before the answer was out answers himself; but a reminder must not get lost."""

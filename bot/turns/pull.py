@@ -15,6 +15,7 @@ from adapters.http import MaybeSent, NotSent
 from adapters.tokens import NoToken
 from adapters.values import NOTICE, ConversationId, Message
 from bot import metrics
+from bot.accounts import PROBE
 from bot.intake import Intake, MailboxFull
 from bot.logs import log
 from bot.turns.endings import Endings, lease_holds
@@ -82,7 +83,8 @@ class Puller:
         if self.backoff.exhausted(turn.tries, since_first=self.now() - turn.since):
             endings.settle(turn, None, outcome="pull_failed")
         else:
-            endings.postpone(turn, self.backoff.delay(turn.tries, retry_after=wait), "pull_failed")
+            longest = min(wait, PROBE) if wait else None  # one call a minute tells when the account works again
+            endings.postpone(turn, self.backoff.delay(turn.tries, retry_after=longest), "pull_failed")
 
 
 class Polls:
