@@ -1,4 +1,4 @@
-"""Threads that are used again: to start one costs a tenth of a millisecond, and each message needs two."""
+"""Threads that are used again: each message needs two, one for its turn and one to say that it is answered."""
 
 import queue
 import threading
