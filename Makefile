@@ -9,8 +9,9 @@ STAMP  := $(VENV)/.installed
 run: $(STAMP)  ## start everything; with no configuration, the sandbox and an example shop
 	$(BIN)/frontdesk run $(ARGS)
 
+# Four at once: the tests that start whole processes mostly wait.
 test: $(STAMP) chromium  ## every test that finishes in minutes
-	$(BIN)/python -m pytest -n 2 -m "not faults and not vllm and not conformance" $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not faults and not vllm and not conformance" $(ARGS)
 
 chromium:  ## what the sandbox's page is shown in; root may fetch Debian's, others are told
 	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \

@@ -312,7 +312,7 @@ def test_a_thousand_wait_at_once_and_the_client_starts_no_thread(patient: Server
         assert waiting == asking
         assert all(answer.result().text == FINE for answer in answers)
     ours = [name for name in threads if "process_request_thread" not in name and "serve_forever" not in name]
-    assert set(ours) == before
+    assert set(ours) <= before  # threads of earlier tests may have ended meanwhile
 
 
 def test_every_attempt_is_told_with_what_became_of_it(server: ScriptedModelServer) -> None:

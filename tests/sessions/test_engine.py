@@ -101,7 +101,7 @@ def test_a_status_names_no_phone_number_and_takes_little_room(desk: RedisDesk) -
     desk.inbox().observe(status("", "wamid.HBgMNDkxNTE" * 4))
     [name] = desk.store.command("KEYS", "fd:{*}:status:*")
     assert b"wamid" not in name
-    assert desk.store.command("OBJECT", "ENCODING", name) == b"int"
+    assert desk.store.command("STRLEN", name) <= 2
 
 
 def test_an_adopted_conversation_leaves_nothing_of_the_old_one(desk: RedisDesk) -> None:
