@@ -2,28 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.dingtalk.errors import api_error, old_error
 from bot.sandbox.simulator.journal import Choice
 from bot.sandbox.simulator.platform import member
+from bot.sandbox.simulator.seen import Seen
 
 LARGEST_WEBHOOK_BODY = 20_000
 LARGEST_PARAMETER = 15_000
 """Bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What appears in the chat."""
-
-    text: str
-    style: str = "text"
-    choices: tuple[Choice, ...] = ()
-    media: str = ""
-    media_kind: str = ""
-    media_name: str = ""
 
 
 def of_webhook(body: Any) -> Seen:

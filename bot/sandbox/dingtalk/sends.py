@@ -16,8 +16,9 @@ from bot.sandbox.dingtalk.quotas import Quotas
 from bot.sandbox.dingtalk.tokens import Tokens
 from bot.sandbox.simulator.calls import Exchange, Route, route
 from bot.sandbox.simulator.clock import Clock
-from bot.sandbox.simulator.journal import Journal, SentMessage
+from bot.sandbox.simulator.journal import Journal
 from bot.sandbox.simulator.platform import member
+from bot.sandbox.simulator.seen import Seen
 from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 
 SESSION_LIFE = timedelta(minutes=90)
@@ -112,7 +113,7 @@ class Sends:
             raise old_error(460101, f"message of {len(incoming.body)} bytes is too long", rule="too_long")
         return incoming.json()
 
-    def _check_mentions(self, exchange: Exchange, body: Any, seen: bodies.Seen) -> None:
+    def _check_mentions(self, exchange: Exchange, body: Any, seen: Seen) -> None:
         """In markdown and cards a mention shows only if the text has it (§2.3)."""
         mentioned = [*(member(body, "at", "atUserIds") or ()), *(member(body, "at", "atMobiles") or ())]
         silent = [each for each in mentioned if seen.style != "text" and f"@{each}" not in seen.text]
@@ -213,20 +214,14 @@ class Sends:
         self._sent[key] = (self._robot.clock.now(), users)
         return key
 
-    def _show(self, to: str, seen: bodies.Seen, body: Mapping[str, Any]) -> None:
+    def _show(self, to: str, seen: Seen, body: Mapping[str, Any]) -> None:
         key = member(body, "msgUuid")
         self._robot.journal.add(
-            SentMessage(
+            seen.sent(
                 to=to,
-                text=seen.text,
                 key=key if isinstance(key, str) else "",
                 at=self._robot.clock.now(),
                 raw=body,
                 platform_id=secrets.token_hex(8),
-                style=seen.style,
-                choices=seen.choices,
-                media=seen.media,
-                media_kind=seen.media_kind,
-                media_name=seen.media_name,
             )
         )

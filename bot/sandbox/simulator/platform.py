@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from bot.sandbox.simulator import control
-from bot.sandbox.simulator.calls import Exchange, Handler, Refusal, Route, play, route
+from bot.sandbox.simulator.calls import Exchange, Handler, Refusal, Route, member, play, route
 from bot.sandbox.simulator.clock import Clock
 from bot.sandbox.simulator.courier import Heard
 from bot.sandbox.simulator.faults import Fault, Faults
@@ -277,12 +277,3 @@ class Platform(ABC, Generic[M]):
 
     def _sign(self, what: str, user: str, message_id: str) -> None:
         self.journal.add(Sign(what=what, user=user, message_id=message_id, at=self.clock.now()))
-
-
-def member(value: Any, *path: str) -> Any:
-    """What lies at *path* in nested JSON objects; None where it does not."""
-    for name in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value

@@ -21,6 +21,7 @@ from bot.sandbox.wecom import aibot_messages as messages
 from bot.sandbox.wecom.aibot_interaction import Interaction
 from bot.sandbox.wecom.aibot_uploads import KINDS, Uploads
 from bot.sandbox.wecom.errors import errcode, ok
+from bot.sandbox.wecom.media import SHOWN_AS
 
 STREAM_LIFE = timedelta(minutes=6)
 PING_WITHIN = timedelta(seconds=90)
@@ -239,7 +240,7 @@ class Socket:
         file = self._platform.shelf.get(id_)
         if file is None:
             return errcode(40007, "invalid media_id")
-        shown = {"image": "image", "voice": "audio", "video": "video"}.get(kind, "document")
+        shown = SHOWN_AS.get(kind, "document")
         at = self._platform.clock.now()
         self._platform.journal.add(
             SentMessage(

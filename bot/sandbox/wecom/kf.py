@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from bot.sandbox.simulator.calls import Exchange, Route, route
 from bot.sandbox.simulator.faults import Fault
-from bot.sandbox.simulator.journal import SentMessage
 from bot.sandbox.simulator.limits import Bucket
 from bot.sandbox.simulator.platform import member
+from bot.sandbox.simulator.seen import Seen
 from bot.sandbox.simulator.serving import Answer, answer_json
 from bot.sandbox.wecom.errors import errcode, ok, refusal
 from bot.sandbox.wecom.kf_account import BOT, ENDED, HUMAN, KEPT, NEW, POOL, Customer, KfAccount
-from bot.sandbox.wecom.kf_messages import Seen, seen
+from bot.sandbox.wecom.kf_messages import seen
 
 NOTICE_LIFE = timedelta(minutes=10)
 CODE_LIFE = timedelta(seconds=20)
@@ -163,19 +163,8 @@ class WeComKfPlatform(KfAccount):
         return answer_json(ok())
 
     def _show(self, user: str, shown: Seen, body: Any, msgid: str) -> None:
-        self.journal.add(
-            SentMessage(
-                to=user,
-                text=shown.text,
-                key=msgid,
-                at=self.clock.now(),
-                raw=body,
-                platform_id=msgid,
-                choices=shown.choices,
-                media=shown.media,
-                media_kind=shown.media_kind,
-            )
-        )
+        at = self.clock.now()
+        self.journal.add(shown.sent(to=user, key=msgid, at=at, raw=body, platform_id=msgid))
 
     def _on_state(self, exchange: Exchange) -> Answer:
         self.access.check(exchange.incoming)

@@ -1,25 +1,15 @@
 """What customer service may send, and what the customer then sees (§5.3)."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.simulator.journal import Choice
 from bot.sandbox.simulator.platform import member
+from bot.sandbox.simulator.seen import Seen
 from bot.sandbox.wecom.errors import refusal
+from bot.sandbox.wecom.media import SHOWN_AS
 
 LARGEST_TEXT = 2048
 """Bytes."""
-FILES = {"image": "image", "voice": "audio", "video": "video", "file": "document"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What appears in the chat."""
-
-    text: str = ""
-    choices: tuple[Choice, ...] = ()
-    media: str = ""
-    media_kind: str = ""
 
 
 def seen(body: Any) -> Seen:
@@ -27,8 +17,8 @@ def seen(body: Any) -> Seen:
     kind = member(body, "msgtype")
     if kind == "text":
         return Seen(text=_bounded(member(body, "text", "content"), LARGEST_TEXT))
-    if kind in FILES:
-        return Seen(media=str(member(body, kind, "media_id") or ""), media_kind=FILES[kind])
+    if kind in SHOWN_AS:
+        return Seen(media=str(member(body, kind, "media_id") or ""), media_kind=SHOWN_AS[kind])
     if kind == "link":
         return Seen(text=f"{member(body, 'link', 'title')}\n{member(body, 'link', 'url')}")
     if kind == "msgmenu":

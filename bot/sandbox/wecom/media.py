@@ -14,6 +14,8 @@ from bot.sandbox.wecom.errors import errcode, ok, refusal
 LIFE = timedelta(days=3)
 RANGED_FROM = 20 * 1024 * 1024
 LARGEST = {"image": 10 * 1024 * 1024, "voice": 2 * 1024 * 1024, "video": 10 * 1024 * 1024, "file": 20 * 1024 * 1024}
+SHOWN_AS = {"image": "image", "voice": "audio", "video": "video", "file": "document"}
+"""What a message's type is in the chat."""
 ENDINGS = {"image": ("jpg", "jpeg", "png"), "voice": ("amr",), "video": ("mp4",)}
 
 

@@ -5,38 +5,27 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bot.sandbox.simulator.calls import Exchange, Route, route
 from bot.sandbox.simulator.clock import Clock
-from bot.sandbox.simulator.journal import Choice, Journal, SentMessage
+from bot.sandbox.simulator.journal import Journal
 from bot.sandbox.simulator.limits import Bucket
 from bot.sandbox.simulator.platform import member
+from bot.sandbox.simulator.seen import Seen
 from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 from bot.sandbox.wecom import cards
 from bot.sandbox.wecom.access import Access
 from bot.sandbox.wecom.errors import ok, refusal
-from bot.sandbox.wecom.media import Media
+from bot.sandbox.wecom.media import SHOWN_AS, Media
 
 LARGEST_TEXT = 2048
 """Bytes of UTF-8; what is over is cut silently (§3.3)."""
 LONGEST_CHECK = 4 * 3600
 RESPONSE_LIFE = timedelta(hours=72)
 ESCAPED = re.compile(rb"(?<!\\)(?:\\\\)*\\u(?!00[01])")
-FILES = {"image": "image", "voice": "audio", "video": "video", "file": "document"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What appears in the chat."""
-
-    text: str
-    style: str = "text"
-    choices: tuple[Choice, ...] = ()
-    media: str = ""
-    media_kind: str = ""
 
 
 class App(Protocol):
@@ -113,7 +102,7 @@ class Sends:
         reader = READERS.get(kind)
         if reader is None:
             raise refusal(40008, "invalid message type", rule="unknown_type")
-        if kind in FILES:
+        if kind in SHOWN_AS:
             return self._file(kind, body)
         seen = reader(body)
         if not seen.text.strip():
@@ -122,7 +111,7 @@ class Sends:
         if shown != seen.text:
             exchange.remarks.append(f"truncated: {len(seen.text.encode())} bytes, {LARGEST_TEXT} shown")
             self._app.breach("text_cut", f"{len(seen.text.encode())} bytes, {LARGEST_TEXT} shown")
-        return Seen(text=shown, style=seen.style, choices=seen.choices)
+        return replace(seen, text=shown)
 
     def _file(self, kind: str, body: Mapping[str, Any]) -> Seen:
         id_ = member(body, kind, "media_id")
@@ -130,7 +119,7 @@ class Sends:
             raise refusal(41006, "media_id missing", rule="parameter_missing")
         if self._app.media.find(id_) is None:
             raise refusal(40007, "invalid media_id")
-        return Seen(text="", media=id_, media_kind=FILES[kind])
+        return Seen(text="", media=id_, media_kind=SHOWN_AS[kind])
 
     def _receivers(self, body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         """Who gets it and who cannot, as the platform names them."""
@@ -176,17 +165,12 @@ class Sends:
         if card:
             self.cards[str(card.get("task_id"))] = (user, card)
         self._app.journal.add(
-            SentMessage(
+            replace(seen, text=text).sent(
                 to=user,
-                text=text,
                 key="",
                 at=now,
                 raw=body,
                 platform_id=str(card.get("task_id")) if seen.choices and card else msgid,
-                style=seen.style,
-                choices=seen.choices,
-                media=seen.media,
-                media_kind=seen.media_kind,
             )
         )
 
@@ -254,7 +238,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Seen]] = {
     "template_card": _card,
     "textcard": _textcard,
     "news": _news,
-    **dict.fromkeys(FILES, _content("text")),
+    **dict.fromkeys(SHOWN_AS, _content("text")),
 }
 
 

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from bot.sandbox.simulator.journal import EMPTY, Delivery, Said
 from bot.sandbox.simulator.media import File
 from bot.sandbox.simulator.platform import Platform, Post
-from bot.sandbox.whatsapp import account, incoming, outgoing
+from bot.sandbox.simulator.seen import Seen
+from bot.sandbox.whatsapp import account, incoming
 from bot.sandbox.whatsapp.envelopes import Envelopes, message_value
 from bot.sandbox.whatsapp.graph import meta_json, sign
 from bot.sandbox.whatsapp.media import MediaDesk
@@ -60,7 +61,7 @@ class WhatsAppNumber(Platform[dict[str, Any]]):
             waba_id=waba_id, phone_number_id=phone_number_id, display_phone_number=display_phone_number
         )
         self._pool: list[dict[str, Any]] = []
-        self._shown: dict[str, tuple[Person, outgoing.Seen]] = {}
+        self._shown: dict[str, tuple[Person, Seen]] = {}
 
     @property
     def statuses(self) -> bool:

@@ -1,12 +1,12 @@
 """What the Cloud API takes of a send, and what the customer then sees: every type and limit of §3.2."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from bot.sandbox.simulator.journal import Choice
 from bot.sandbox.simulator.platform import member
+from bot.sandbox.simulator.seen import Seen
 from bot.sandbox.whatsapp.graph import graph_error, invalid, missing
 from bot.sandbox.whatsapp.templates import BadTemplate
 from bot.sandbox.whatsapp.templates import shown as template_text
@@ -15,19 +15,6 @@ LONGEST_TEXT = 4096
 LONGEST_BODY = 1024
 LONGEST_CALLBACK_DATA = 512
 MEDIA = ("image", "audio", "video", "document", "sticker")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What appears in the chat. *media* is the id or the address of a file."""
-
-    text: str = ""
-    choices: tuple[Choice, ...] = ()
-    media: str = ""
-    media_kind: str = ""
-    media_name: str = ""
-    free: bool = False
-    """Whether it may go out of the customer service window."""
 
 
 def seen(body: Mapping[str, Any]) -> Seen:
@@ -179,7 +166,7 @@ def _contacts(body: Mapping[str, Any]) -> Seen:
 
 def _template(body: Mapping[str, Any]) -> Seen:
     try:
-        return Seen(text=template_text(body.get("template")), free=True)
+        return Seen(text=template_text(body.get("template")))
     except BadTemplate as error:
         raise graph_error(error.status, error.code, error.message, error.details, rule="template_wrong") from error
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from bot.sandbox.simulator.faults import Fault
-from bot.sandbox.simulator.journal import SentMessage
 from bot.sandbox.simulator.limits import Bucket
 from bot.sandbox.simulator.platform import Exchange, Refusal, Route, member, route
+from bot.sandbox.simulator.seen import Seen
 from bot.sandbox.simulator.serving import Answer, Incoming, answer_json
 from bot.sandbox.whatsapp import account, outgoing
 from bot.sandbox.whatsapp.graph import VERSIONS, graph_error, graph_fault, invalid, missing
@@ -131,7 +131,8 @@ class WhatsAppPlatform(WhatsAppNumber):
         seen = outgoing.seen(body)
         self._check_rates(person)
         message_id = self._new_id()
-        closed = not seen.free and self._window_closed(person)
+        is_template = body.get("type") == "template"  # which may go out of the customer service window
+        closed = not is_template and self._window_closed(person)
         if closed and not self.late_window:
             raise graph_error(400, 131047, "Re-engagement message", closed)
         if seen.media and seen.media.isdecimal() and self.media.find(seen.media) is None:
@@ -141,28 +142,16 @@ class WhatsAppPlatform(WhatsAppNumber):
             self._sign(f"reaction {seen.text}", person.user, body["reaction"]["message_id"])
         elif not closed:
             self._show(person, seen, body, message_id, key)
-        self._tell(person, message_id, key, failure=131047 if closed else self.habits.fails, template=seen.free)
+        self._tell(person, message_id, key, failure=131047 if closed else self.habits.fails, template=is_template)
         named = {"input": str(body.get("to") or body.get("recipient")), **contact(person)}
         named.pop("profile")
         return answer_json({"messaging_product": "whatsapp", "contacts": [named], "messages": [{"id": message_id}]})
 
-    def _show(self, person: Person, seen: outgoing.Seen, body: Any, message_id: str, key: str) -> None:
+    def _show(self, person: Person, seen: Seen, body: Any, message_id: str, key: str) -> None:
         with self._guard:
             self._shown[message_id] = (person, seen)
-        self.journal.add(
-            SentMessage(
-                to=person.user,
-                text=seen.text,
-                key=key,
-                at=self.clock.now(),
-                raw=body,
-                platform_id=message_id,
-                choices=seen.choices,
-                media=seen.media,
-                media_kind=seen.media_kind,
-                media_name=seen.media_name,
-            )
-        )
+        at = self.clock.now()
+        self.journal.add(seen.sent(to=person.user, key=key, at=at, raw=body, platform_id=message_id))
 
     def _addressee(self, body: dict[str, Any]) -> Person:
         """`to` wins over `recipient` (§3.2)."""
